@@ -1,0 +1,58 @@
+/**
+ * Which folder of which package may import what, as data. `check-dependencies.ts` enforces it.
+ * The order of the folders is the order in which the code is stacked, lowest first, not the order of the data.
+ */
+
+export interface PackageRules {
+  /** Where the sources are, from the repository's root. */
+  readonly sources: string;
+  /** Folders and files of `sources`, lowest first. Each may import itself and what stands before it. */
+  readonly layers: readonly string[];
+  /** Files that declare types only and that every layer may name by `import type`. */
+  readonly contracts: readonly string[];
+  /** Packages that only the named layers may import, though the package declares them. */
+  readonly restricted: Readonly<Record<string, readonly string[]>>;
+}
+
+export const RULES: Readonly<Record<string, PackageRules>> = {
+  'tfjs-backend-jit': {
+    sources: 'packages/tfjs-backend-jit/src',
+    layers: [
+      'wasm',
+      'kernels',
+      'graph',
+      'passes',
+      'schedule',
+      'memory',
+      'runtime',
+      'record',
+      'layers',
+      'backend.ts',
+      'index.ts',
+    ],
+    contracts: ['kernels/kernel.ts'],
+    // Nobody: a backend knows TensorFlow.js, never the library that is built on it.
+    restricted: { residual: [] },
+  },
+  residual: {
+    sources: 'packages/residual/src',
+    layers: [
+      'errors.ts',
+      'data',
+      'augment',
+      'models',
+      'train',
+      'evaluate',
+      'weights',
+      'quantize',
+      'export',
+      'serve',
+      'lifecycle',
+      'index.ts',
+      'cli',
+    ],
+    contracts: ['data/dataset.ts', 'models/info.ts'],
+    // The library works on any backend; only entry points choose one.
+    restricted: { 'tfjs-backend-jit': ['cli'] },
+  },
+};
