@@ -4,8 +4,20 @@
  */
 import { call, f32, i32, type ModuleBuilder, v128 } from '../wasm/assembler.ts';
 
+/** Indices of the three functions below. */
+export interface Copies {
+  readonly copyFloats: number;
+  readonly copyRows: number;
+  readonly zeroFloats: number;
+}
+
+export function emitCopies(m: ModuleBuilder): Copies {
+  const copyFloats = emitCopyFloats(m);
+  return { copyFloats, copyRows: emitCopyRows(m, copyFloats), zeroFloats: emitZeroFloats(m) };
+}
+
 /** Emits `copy(to, from, floats)`. */
-export function emitCopyFloats(m: ModuleBuilder): number {
+function emitCopyFloats(m: ModuleBuilder): number {
   return m.func(null, ['i32', 'i32', 'i32'], [], (f) => {
     const [to, from, floats] = f.params;
     const end = f.local('i32');
@@ -29,7 +41,7 @@ export function emitCopyFloats(m: ModuleBuilder): number {
 }
 
 /** Emits `zero(to, floats)`. */
-export function emitZeroFloats(m: ModuleBuilder): number {
+function emitZeroFloats(m: ModuleBuilder): number {
   return m.func(null, ['i32', 'i32'], [], (f) => {
     const [to, floats] = f.params;
     const end = f.local('i32');
@@ -44,7 +56,7 @@ export function emitZeroFloats(m: ModuleBuilder): number {
 }
 
 /** Emits `copyRows(to, from, rows, floats, toStride, fromStride)`: `rows` runs of `floats`, the strides in bytes. */
-export function emitCopyRows(m: ModuleBuilder, copyFloats: number): number {
+function emitCopyRows(m: ModuleBuilder, copyFloats: number): number {
   return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
     const [to, from, rows, floats, toStride, fromStride] = f.params;
     const row = f.local('i32');

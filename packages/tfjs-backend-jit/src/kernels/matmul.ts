@@ -4,7 +4,7 @@
  */
 import { call, i32, type ModuleBuilder } from '../wasm/assembler.ts';
 import { emitGemm, type GemmSpec, Layout, sliceBytes, smaller, Tiles } from './gemm.ts';
-import { emitCopyFloats, emitCopyRows } from './gemm-copy.ts';
+import { emitCopies } from './gemm-copy.ts';
 import { type PackSource, packedBytes, packKernel } from './gemm-pack.ts';
 import { emitStepTables, phasesOfRuns, stepsOf, stepTableBytes } from './gemm-steps.ts';
 import { ROW_ENTRY, TILE_ROWS, tileColumns } from './gemm-tile.ts';
@@ -151,7 +151,7 @@ function emitMatMul(module: ModuleBuilder, plan: Plan, specs: readonly GemmSpec[
   const padded = panels * width;
   const tiles = new Tiles(module);
   const gemms = specs.map((spec) => emitGemm(module, tiles, spec));
-  const copyRows = emitCopyRows(module, emitCopyFloats(module));
+  const { copyRows } = emitCopies(module);
   const bytesOfB = (inline ? k * n : k * padded) * 4;
   module.func('k', ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
     const [piece, scratch, a, b, out] = f.params;
