@@ -1,0 +1,9 @@
+/** All rules of recording, by TF.js kernel name. Kernels that are not here run on the cpu backend's own functions. */
+import { contract } from './contract.ts';
+import { elementwise } from './elementwise.ts';
+import { move } from './move.ts';
+import { normalize } from './normalize.ts';
+import { reduce } from './reduce.ts';
+import type { Rules } from './rule.ts';
+
+export const rules: Rules = { ...elementwise, ...reduce, ...move, ...contract, ...normalize };
