@@ -72,6 +72,12 @@ export function gradientAxes(s: AxisShape): Axis[] {
   return axes;
 }
 
+/** Every position, reached by no tap: zeros. */
+export function wholeAxis(size: number): Axis {
+  const nothing = { start: 0, step: 1, taps: 0, tapStep: 1, filterStart: 0, filterStep: 1 };
+  return { outputs: size, outStart: 0, outStep: 1, ...nothing };
+}
+
 /** How an axis of the source is copied: every `read`-th position from the window's start, and what is then where. */
 export interface PackedAxis {
   readonly read: number;

@@ -15,11 +15,11 @@ import { type Features, input, type Kernel, output, type Recipe, type Step, temp
 
 /** Output pixels of a block: dy's panel (128 × 64 bytes) and x's lines share the first-level cache. */
 const BLOCK_PIXELS = 128;
-/** Rows (tap, input channel) and columns (output channel) of a piece: 576 × 128 sums are 295 KB. */
-const PIECE_ROWS = 576;
+/** Rows (tap, input channel) and columns (output channel) of a piece: 288 × 128 sums are 147 KB. */
+const PIECE_ROWS = 288;
 const PIECE_PANELS = 16;
 const PIECE_COLUMNS = 128;
-const PIECES = 48;
+const PIECES = 32;
 const MAX_PARTIAL_BYTES = 64 << 20;
 
 interface Plan {

@@ -70,7 +70,7 @@ export function convolve(
   features: Features,
 ): Recipe {
   const width = tileColumns(features);
-  // The heaviest passes first, so that the last pieces to be taken are short.
+  // The heaviest first, so that the last pieces to be taken are short.
   const sorted = [...grids].sort(([a, b], [c, d]) => c.taps * d.taps - a.taps * b.taps);
   const views = sorted.map(([y, x]) => planBlocks(source.batch, y, x));
   // A filter that each piece reads once is packed by the pieces, else by a step of its own.
@@ -195,7 +195,7 @@ function passKernel(what: { name: string; key: string }, passes: readonly Pass[]
     name: what.name,
     key: `${what.key} ${tileColumns(features)} ${features.relaxed}`,
     buffers: 3,
-    pieces: pieces.reduce((a, b) => a + b, 0),
+    pieces: passes.length * Math.max(...pieces),
     scratch: Math.max(...layouts.map((places) => places.bytes)),
     flops: 2 * source.batch * products * target.channels,
     bytes: 4 * (imageFloats(source) + imageFloats(target) + filterFloats),
@@ -207,13 +207,13 @@ function passKernel(what: { name: string; key: string }, passes: readonly Pass[]
       );
       m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
         const [piece, scratch, from, filter, to] = f.params;
-        let first = 0;
+        // Passes take turns: the same part of the source and of the target is then still in a cache.
+        const turn = f.local('i32');
+        f.set(turn, i32.div_u(piece, i32.const(passes.length)));
+        f.set(piece, i32.rem_u(piece, i32.const(passes.length)));
         passes.forEach((_, i) => {
-          const local = i32.sub(piece, i32.const(first));
-          f.if(i32.lt_u(local, i32.const(pieces[i])), () => {
-            f.push(call(funcs[i], local, scratch, from, filter, to));
-          });
-          first += pieces[i];
+          const mine = i32.and(i32.eq(piece, i32.const(i)), i32.lt_u(turn, i32.const(pieces[i])));
+          f.if(mine, () => f.push(call(funcs[i], turn, scratch, from, filter, to)));
         });
       });
     },

@@ -3,7 +3,7 @@
  * TF's Conv2D, Conv2DBackpropInput and Conv2DBackpropFilter on NHWC images and HWIO filters.
  */
 import { type Conv2DShape, describe } from './conv-shape.ts';
-import { forwardAxis, gradientAxes } from './conv2d-direct-axis.ts';
+import { forwardAxis, gradientAxes, wholeAxis } from './conv2d-direct-axis.ts';
 import { convolve } from './conv2d-direct-pass.ts';
 import type { Image } from './conv2d-direct-window.ts';
 import type { Features, Recipe } from './kernel.ts';
@@ -37,7 +37,10 @@ export function conv2dBackpropInputDirect(shape: Conv2DShape, features: Features
     n: shape.outChannels * 4,
   };
   const what = { name: `conv2d dx ${describe(shape)}`, key: `conv2dBackpropInputDirect ${JSON.stringify(shape)}` };
-  const grids = gradientAxes(height).flatMap((y) => gradientAxes(width).map((x) => [y, x] as const));
+  const columns = gradientAxes(width);
+  const grids = gradientAxes(height).flatMap((y) =>
+    (y.taps === 0 ? [wholeAxis(shape.inWidth)] : columns).map((x) => [y, x] as const),
+  );
   return convolve(what, outputImage(shape), inputImage(shape), grids, filter, features);
 }
 
