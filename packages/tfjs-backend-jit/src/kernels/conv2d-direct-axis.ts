@@ -2,6 +2,7 @@
  * One spatial axis of a convolution as a sliding window, forward or transposed.
  * A strided input gradient falls apart into `stride` windows of stride 1, one for each remainder of the position.
  */
+import type { Conv2DShape } from './conv-shape.ts';
 
 /** Output i, tap t reads source position `start + i·step + t·tapStep` (zero where there is none). */
 export interface Axis {
@@ -27,6 +28,24 @@ export interface AxisShape {
   readonly dilation: number;
   readonly pad: number;
 }
+
+export const heightOf = (s: Conv2DShape): AxisShape => ({
+  inSize: s.inHeight,
+  outSize: s.outHeight,
+  filter: s.filterHeight,
+  stride: s.strideHeight,
+  dilation: s.dilationHeight,
+  pad: s.padTop,
+});
+
+export const widthOf = (s: Conv2DShape): AxisShape => ({
+  inSize: s.inWidth,
+  outSize: s.outWidth,
+  filter: s.filterWidth,
+  stride: s.strideWidth,
+  dilation: s.dilationWidth,
+  pad: s.padLeft,
+});
 
 /** y from x. */
 export function forwardAxis(s: AxisShape): Axis {

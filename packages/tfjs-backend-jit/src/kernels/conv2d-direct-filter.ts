@@ -2,16 +2,17 @@
  * The filter gradient: for each tap, xᵀ·dy over all pixels, as a matrix product whose inner dimension is the pixel.
  * Pieces are ranges of pixels × blocks of channels; partial sums of several ranges are added in a fixed order.
  */
-import { call, f32, f32x4, i32, type ModuleBuilder, v128 } from '../wasm/assembler.ts';
+import { call, f32, i32, type ModuleBuilder } from '../wasm/assembler.ts';
 import { type Conv2DShape, describe } from './conv-shape.ts';
-import { type Axis, forwardAxis } from './conv2d-direct-axis.ts';
-import { emitBlock, planBlocks, share } from './conv2d-direct-pass.ts';
-import { type Block, emitCopyPanel, emitFillWindow, PANEL, planWindow, type Window } from './conv2d-direct-window.ts';
-import { emitGemm, type GemmSpec, Layout, Tiles } from './gemm.ts';
+import { forwardAxis, heightOf, widthOf } from './conv2d-direct-axis.ts';
+import { type Block, emitBlock, type Grid, inputImage, pixelsOf, planGrid } from './conv2d-direct-grid.ts';
+import { sumKernel } from './conv2d-direct-sum.ts';
+import { emitCopyPanel, emitFillWindow, PANEL, planWindow, type Window } from './conv2d-direct-window.ts';
+import { emitGemm, type GemmSpec, Layout, share, Tiles } from './gemm.ts';
 import { emitCopies } from './gemm-copy.ts';
 import { cutRun, emitStepTables, type Phase, phasesOfRuns, stepsOf, stepTableBytes } from './gemm-steps.ts';
 import { ROW_ENTRY, tileColumns } from './gemm-tile.ts';
-import { type Features, input, type Kernel, output, type Recipe, type Step, temp } from './kernel.ts';
+import { type Features, input, type Kernel, output, type Recipe, temp } from './kernel.ts';
 
 /** Output pixels of a block: dy's panel (128 × 64 bytes) and x's lines share the first-level cache. */
 const BLOCK_PIXELS = 128;
@@ -25,10 +26,7 @@ const MAX_PARTIAL_BYTES = 64 << 20;
 interface Plan {
   readonly shape: Conv2DShape;
   readonly features: Features;
-  readonly axisY: Axis;
-  readonly axisX: Axis;
-  readonly block: Block;
-  readonly blocks: ReturnType<typeof planBlocks>['blocks'];
+  readonly grid: Grid;
   readonly window: Window;
   readonly spec: GemmSpec;
   /** Blocks of input channels: ranges of the window's panels. */
@@ -50,49 +48,41 @@ export function conv2dBackpropFilterDirect(shape: Conv2DShape, features: Feature
   const kernel = filterKernel(plan);
   const args = [input(0), input(1)];
   if (direct) return { temps: [], steps: [{ kernel, args: [...args, output(0)] }] };
-  const combine: Step = { kernel: combineKernel(plan), args: [temp(0), output(0)] };
-  return { temps: [splits * filterRows(shape) * padded * 4], steps: [{ kernel, args: [...args, temp(0)] }, combine] };
+  const sum = sumKernel(describe(shape), { splits, rows: filterRows(shape), columns: shape.outChannels, padded });
+  return {
+    temps: [splits * filterRows(shape) * padded * 4],
+    steps: [
+      { kernel, args: [...args, temp(0)] },
+      { kernel: sum, args: [temp(0), output(0)] },
+    ],
+  };
 }
 
 const filterRows = (s: Conv2DShape) => s.filterHeight * s.filterWidth * s.inChannels;
 
 function planFilter(shape: Conv2DShape, features: Features): Plan {
-  const width = tileColumns(features);
-  const axisY = forwardAxis({
-    inSize: shape.inHeight,
-    outSize: shape.outHeight,
-    filter: shape.filterHeight,
-    stride: shape.strideHeight,
-    dilation: shape.dilationHeight,
-    pad: shape.padTop,
+  const width = tileColumns(features, shape.outChannels);
+  const grid = planGrid(shape.batch, forwardAxis(heightOf(shape)), forwardAxis(widthOf(shape)), {
+    pixels: BLOCK_PIXELS,
+    wholeWidth: true,
   });
-  const axisX = forwardAxis({
-    inSize: shape.inWidth,
-    outSize: shape.outWidth,
-    filter: shape.filterWidth,
-    stride: shape.strideWidth,
-    dilation: shape.dilationWidth,
-    pad: shape.padLeft,
-  });
-  const { block, blocks } = planBlocks(shape.batch, axisY, axisX, BLOCK_PIXELS, Number.POSITIVE_INFINITY);
-  const source = { batch: shape.batch, height: shape.inHeight, width: shape.inWidth, channels: shape.inChannels };
   const taps = shape.filterHeight * shape.filterWidth;
   const inPanels = shape.inChannels % PANEL === 0 ? shape.inChannels / PANEL : 1;
   const wantedPanels = Math.min(inPanels, PIECE_PANELS, Math.max(1, Math.round(PIECE_ROWS / (taps * PANEL))));
   const inBlocks = Math.ceil(inPanels / wantedPanels);
-  const window = planWindow(source, axisY, axisX, block, Math.ceil(inPanels / inBlocks));
+  const window = planWindow(inputImage(shape), grid, Math.ceil(inPanels / inBlocks));
   const outPanels = Math.ceil(shape.outChannels / width);
   const outBlocks = Math.ceil(outPanels / (PIECE_COLUMNS / width));
   const padded = outPanels * width;
   const splits = Math.max(
     1,
     Math.min(
-      blocks.all,
+      grid.blocks,
       Math.floor(PIECES / (inBlocks * outBlocks)),
       Math.floor(MAX_PARTIAL_BYTES / (filterRows(shape) * padded * 4)),
     ),
   );
-  const phases = planPhases(window, block, width);
+  const phases = planPhases(window, grid.block, width);
   const panelRows = taps * PANEL;
   const [few, many] = [Math.floor(inPanels / inBlocks), Math.ceil(inPanels / inBlocks)];
   const spec: GemmSpec = {
@@ -100,9 +90,9 @@ function planFilter(shape: Conv2DShape, features: Features): Plan {
     width,
     relaxed: features.relaxed,
     rowCounts: window.panels > 0 ? [few * panelRows, many * panelRows] : [filterRows(shape)],
-    panelDepth: block.images * block.rows * block.columns,
+    panelDepth: pixelsOf(grid.block),
   };
-  return { shape, features, axisY, axisX, block, blocks, window, spec, inBlocks, outPanels, outBlocks, splits, padded };
+  return { shape, features, grid, window, spec, inBlocks, outPanels, outBlocks, splits, padded };
 }
 
 /** The order of k, that is of pixels: image, row, column; the ends of rows apart where columns do not cut evenly. */
@@ -112,7 +102,7 @@ function planPhases(window: Window, block: Block, width: number): Phase[] {
     { count: block.rows, a: window.y.step * window.rowBytes, b: 0 },
   ];
   const run = { length: block.columns, aStep: window.x.step * window.pixelBytes, bStep: width * 4 };
-  return phasesOfRuns(nest, run, block.images * block.rows * block.columns);
+  return phasesOfRuns(nest, run, pixelsOf(block));
 }
 
 interface Places {
@@ -123,9 +113,9 @@ interface Places {
   readonly bytes: number;
 }
 
-function planPlaces({ shape, spec, block, window, outPanels, outBlocks, inBlocks }: Plan): Places {
+function planPlaces({ shape, spec, grid, window, outPanels, outBlocks, inBlocks }: Plan): Places {
   const layout = new Layout();
-  const pixels = block.images * block.rows * block.columns;
+  const pixels = pixelsOf(grid.block);
   const taps = shape.filterHeight * shape.filterWidth;
   const rows = window.panels > 0 ? Math.ceil(window.panels / inBlocks) * PANEL * taps : filterRows(shape);
   const places = {
@@ -155,8 +145,9 @@ function filterKernel(plan: Plan): Kernel {
 }
 
 function emitFilter(m: ModuleBuilder, plan: Plan, places: Places): void {
-  const { shape, axisY, axisX, block, blocks, window, spec, inBlocks, outPanels, outBlocks, splits, padded } = plan;
+  const { shape, grid, window, spec, inBlocks, outPanels, outBlocks, splits, padded } = plan;
   const { width, phases } = spec;
+  const { axisY, axisX, block } = grid;
   const copies = emitCopies(m);
   const fill = emitFillWindow(m, window, copies);
   const gemm = emitGemm(m, new Tiles(m), spec);
@@ -213,9 +204,9 @@ function emitFilter(m: ModuleBuilder, plan: Plan, places: Places): void {
     f.set(count, i32.div_u(i32.sub(entry, rows), i32.const(ROW_ENTRY)));
 
     f.set(first, one);
-    f.set(end, share(i32.add(split, one), blocks.all, splits));
-    f.for(index, share(split, blocks.all, splits), end, 1, () => {
-      const at = emitBlock(f, index, plan, shape.batch);
+    f.set(end, share(i32.add(split, one), grid.blocks, splits));
+    f.for(index, share(split, grid.blocks, splits), end, 1, () => {
+      const at = emitBlock(f, index, grid);
       const sy = i32.add(i32.mul(at.row, i32.const(axisY.step)), i32.const(axisY.start));
       f.push(call(fill, x, at.image, at.images, sy, i32.const(axisX.start), win, firstIn, i32.sub(endIn, firstIn)));
 
@@ -284,62 +275,4 @@ function emitPackPixels(m: ModuleBuilder, channels: number, width: number): numb
       },
     );
   });
-}
-
-/** Sums of this many floats make a piece of the combining step, at least. */
-const COMBINE_FLOATS = 4096;
-
-/** A kernel (partial sums, dw) that adds the partial sums, in order, and drops the columns of padding. */
-function combineKernel({ shape, splits, padded }: Plan): Kernel {
-  const rows = filterRows(shape);
-  const n = shape.outChannels;
-  const stride = rows * padded * 4;
-  const pieces = Math.min(rows, 32, Math.ceil((rows * padded) / COMBINE_FLOATS));
-  return {
-    name: `conv2d dw sum ${splits}x${describe(shape)}`,
-    key: `conv2dBackpropFilterDirect sum ${splits} ${rows} ${n} ${padded}`,
-    buffers: 2,
-    pieces,
-    scratch: 0,
-    flops: splits * rows * n,
-    bytes: 4 * rows * (splits * padded + n),
-    emit(m) {
-      m.func('k', ['i32', 'i32', 'i32', 'i32'], [], (f) => {
-        const [piece, , partial, out] = f.params;
-        const [row, from, at, to, split, j] = f.locals('i32', 6);
-        const [low, high] = f.locals('v128', 2);
-        const sum = f.local('f32');
-        const end = share(i32.add(piece, i32.const(1)), rows, pieces);
-        f.for(row, share(piece, rows, pieces), end, 1, () => {
-          f.set(from, i32.add(partial, i32.mul(row, i32.const(padded * 4))));
-          f.set(to, i32.add(out, i32.mul(row, i32.const(n * 4))));
-          f.for(j, 0, n - (n % 8), 8, () => {
-            f.set(low, v128.load(from));
-            f.set(high, v128.load(from, 16));
-            f.set(at, from);
-            f.for(split, 1, splits, 1, () => {
-              f.inc(at, stride);
-              f.set(low, f32x4.add(low, v128.load(at)));
-              f.set(high, f32x4.add(high, v128.load(at, 16)));
-            });
-            f.push(v128.store(to, high, 16));
-            f.push(v128.store(to, low));
-            f.inc(from, 32);
-            f.inc(to, 32);
-          });
-          f.for(j, n - (n % 8), n, 1, () => {
-            f.set(sum, f32.load(from));
-            f.set(at, from);
-            f.for(split, 1, splits, 1, () => {
-              f.inc(at, stride);
-              f.set(sum, f32.add(sum, f32.load(at)));
-            });
-            f.push(f32.store(to, sum));
-            f.inc(from, 4);
-            f.inc(to, 4);
-          });
-        });
-      });
-    },
-  };
 }

@@ -2,10 +2,19 @@
  * Convolution as matrix products over windows: the forward direction, and the input gradient class by class.
  * Each pass computes every output of one regular grid; the passes of a kernel write disjoint grids.
  */
-import { call, type Expr, type Func, i32, type Local, type ModuleBuilder } from '../wasm/assembler.ts';
+import { call, i32, type ModuleBuilder } from '../wasm/assembler.ts';
 import type { Axis } from './conv2d-direct-axis.ts';
-import { type Block, emitFillWindow, type Image, PANEL, planWindow, type Window } from './conv2d-direct-window.ts';
-import { emitGemm, type GemmSpec, Layout, sliceBytes, smaller, Tiles } from './gemm.ts';
+import {
+  blockSizes,
+  emitBlock,
+  forEachOutput,
+  type Grid,
+  type Image,
+  pixelsOf,
+  planGrid,
+} from './conv2d-direct-grid.ts';
+import { emitFillWindow, PANEL, planWindow, type Window } from './conv2d-direct-window.ts';
+import { emitGemm, type GemmSpec, Layout, share, sliceBytes, smaller, Tiles } from './gemm.ts';
 import { type Copies, emitCopies } from './gemm-copy.ts';
 import { type PackJob, type PackSource, packedBytes, packKernel } from './gemm-pack.ts';
 import {
@@ -28,24 +37,26 @@ export interface FilterView {
   readonly n: number;
 }
 
-/** Output pixels of a block: with 96 a 64-channel window (halo included) fits the second-level cache several times. */
-const BLOCK_PIXELS = 96;
-/** Wider images are cut into columns too, to keep the halo small. */
-const WHOLE_WIDTH = 64;
-const CUT_WIDTH = 32;
 /** k of a slice of the filter: 16 KB of the first-level cache. */
 const BLOCK_DEPTH = 256;
 /** Pieces of a launch: enough for 8 threads to end together, few enough that claiming them costs nothing. */
 const MAX_PIECES = 64;
 const MIN_PIECES = 32;
 
-interface Pass {
+/** A convolution to compute: the target from the source, where `filter` says how the filter is read. */
+export interface Convolution {
+  readonly name: string;
+  /** Tells apart all convolutions of other code. */
+  readonly key: string;
   readonly source: Image;
   readonly target: Image;
-  readonly axisY: Axis;
-  readonly axisX: Axis;
-  readonly block: Block;
-  readonly blocks: { readonly images: number; readonly rows: number; readonly columns: number; readonly all: number };
+  readonly filter: FilterView;
+  /** Where the target is computed, as axisY × axisX; together they cover it, each position once. */
+  readonly grids: readonly (readonly [Axis, Axis])[];
+}
+
+interface Pass {
+  readonly grid: Grid;
   readonly window: Window;
   readonly spec: GemmSpec;
   /** Panels of output channels. */
@@ -57,109 +68,42 @@ interface Pass {
   readonly packedAt: number;
 }
 
-/**
- * The recipe (source, filter → target) that computes target from source on every grid axisY × axisX.
- * Positions of the target outside of the grids stay as they are: grids together cover it.
- */
-export function convolve(
-  what: { name: string; key: string },
-  source: Image,
-  target: Image,
-  grids: readonly (readonly [Axis, Axis])[],
-  filter: FilterView,
-  features: Features,
-): Recipe {
-  const width = tileColumns(features);
-  // The heaviest first, so that the last pieces to be taken are short.
-  const sorted = [...grids].sort(([a, b], [c, d]) => c.taps * d.taps - a.taps * b.taps);
-  const views = sorted.map(([y, x]) => planBlocks(source.batch, y, x));
+/** The recipe of a convolution: inputs source and filter, output target. */
+export function convolve(conv: Convolution, features: Features): Recipe {
+  const { source, target, filter } = conv;
+  const width = tileColumns(features, target.channels);
+  const grids = conv.grids
+    .map(([y, x]) => planGrid(source.batch, y, x))
+    // The heaviest first, so that the last pieces to be taken are short.
+    .sort((a, b) => tapsOf(b) - tapsOf(a));
+  const panel: PackSource = { kStride: filter.k, nStride: filter.n, columns: target.channels };
   // A filter that each piece reads once is packed by the pieces, else by a step of its own.
-  const inline = views.every(({ blocks }) => blocks.all === 1);
+  const inline = grids.every((grid) => grid.blocks === 1);
   let packedAt = 0;
-  const passes = sorted.map(([axisY, axisX], i): Pass => {
-    const pass = planPass(source, target, axisY, axisX, views[i], filter, features, inline, packedAt);
-    packedAt += packedBytes(pass.spec.phases, target.channels, width);
+  const passes = grids.map((grid): Pass => {
+    const window = planWindow(source, grid);
+    const phases = tapsOf(grid) === 0 ? [] : planPhases(window, grid, filter);
+    const base = { phases, width, relaxed: features.relaxed, rowCounts: blockSizes(grid), panelDepth: depthOf(phases) };
+    const panels = Math.ceil(target.channels / width);
+    const chunks = Math.min(grid.blocks, MAX_PIECES);
+    const groups = phases.length === 0 ? 1 : Math.min(panels, Math.ceil(MIN_PIECES / chunks));
+    const pass = { grid, window, spec: inline ? { ...base, pack: panel } : base, panels, chunks, groups, packedAt };
+    packedAt += packedBytes(phases, target.channels, width);
     return pass;
   });
-  const kernel = passKernel(what, passes, features);
+  const kernel = passKernel(conv, passes, `${width} ${features.relaxed}`);
   if (inline || packedAt === 0) return { temps: [], steps: [{ kernel, args: [input(0), input(1), output(0)] }] };
   const jobs = passes
     .filter((pass) => pass.spec.phases.length > 0)
-    .map((pass): PackJob => {
-      const packSource = { kStride: filter.k, nStride: filter.n, columns: target.channels };
-      return { phases: pass.spec.phases, source: packSource, count: 1, stride: 0, offset: pass.packedAt };
-    });
-  const pack: Step = { kernel: packKernel(what.name, `${what.key} ${width}`, jobs, width), args: [input(1), temp(0)] };
+    .map((pass): PackJob => ({ phases: pass.spec.phases, source: panel, count: 1, stride: 0, offset: pass.packedAt }));
+  const pack: Step = { kernel: packKernel(conv.name, `${conv.key} ${width}`, jobs, width), args: [input(1), temp(0)] };
   return { temps: [packedAt], steps: [pack, { kernel, args: [input(0), temp(0), output(0)] }] };
 }
 
-/** Cuts the outputs of a grid into blocks of about `pixels`: whole images, rows of one, or a part of its rows. */
-export function planBlocks(
-  batch: number,
-  y: Axis,
-  x: Axis,
-  pixels = BLOCK_PIXELS,
-  wholeWidth = WHOLE_WIDTH,
-): Pick<Pass, 'block' | 'blocks'> {
-  const even = (size: number, part: number) => Math.ceil(size / Math.ceil(size / part));
-  const image = y.outputs * x.outputs;
-  const images = image * 2 <= pixels ? even(batch, Math.min(batch, Math.floor(pixels / image))) : 1;
-  const columns = x.outputs <= wholeWidth ? x.outputs : even(x.outputs, CUT_WIDTH);
-  const fitting = Math.max(1, Math.round(pixels / columns));
-  const whole = images > 1 || image <= pixels * 1.5;
-  const rows = whole ? y.outputs : even(y.outputs, Math.min(y.outputs, fitting));
-  const block = { images, rows, columns: whole ? x.outputs : columns };
-  const counts = {
-    images: Math.ceil(batch / block.images),
-    rows: Math.ceil(y.outputs / block.rows),
-    columns: Math.ceil(x.outputs / block.columns),
-  };
-  return { block, blocks: { ...counts, all: counts.images * counts.rows * counts.columns } };
-}
-
-function planPass(
-  source: Image,
-  target: Image,
-  axisY: Axis,
-  axisX: Axis,
-  view: Pick<Pass, 'block' | 'blocks'>,
-  filter: FilterView,
-  features: Features,
-  inline: boolean,
-  packedAt: number,
-): Pass {
-  const { block, blocks } = view;
-  const width = tileColumns(features);
-  const window = planWindow(source, axisY, axisX, block);
-  const phases = axisY.taps * axisX.taps === 0 ? [] : planPhases(window, axisY, axisX, filter);
-  const pack: PackSource = { kStride: filter.k, nStride: filter.n, columns: target.channels };
-  const spec: GemmSpec = {
-    phases,
-    width,
-    relaxed: features.relaxed,
-    rowCounts: blockSizes(source.batch, axisY, axisX, block),
-    panelDepth: depthOf(phases),
-    ...(inline ? { pack } : {}),
-  };
-  const panels = Math.ceil(target.channels / width);
-  const chunks = Math.min(blocks.all, MAX_PIECES);
-  const groups = phases.length === 0 ? 1 : Math.min(panels, Math.ceil(MIN_PIECES / chunks));
-  return { source, target, axisY, axisX, block, blocks, window, spec, panels, chunks, groups, packedAt };
-}
-
-/** Every number of pixels that a block of the grid can have: the last ones of each direction may be smaller. */
-export function blockSizes(batch: number, y: Axis, x: Axis, block: Block): number[] {
-  const ends = (size: number, part: number) => [part, ((size - 1) % part) + 1];
-  const sizes = ends(batch, block.images).flatMap((images) =>
-    ends(y.outputs, block.rows).flatMap((rows) =>
-      ends(x.outputs, block.columns).map((columns) => images * rows * columns),
-    ),
-  );
-  return [...new Set(sizes)];
-}
+const tapsOf = (grid: Grid) => grid.axisY.taps * grid.axisX.taps;
 
 /** The order of k: panel, filter row, filter column, channel; without panels, rows of taps as long runs if they are. */
-function planPhases(window: Window, y: Axis, x: Axis, filter: FilterView): Phase[] {
+function planPhases(window: Window, { axisY: y, axisX: x }: Grid, filter: FilterView): Phase[] {
   const bStart = y.filterStart * filter.row + x.filterStart * filter.column;
   const row: StepLoop = {
     count: y.taps,
@@ -182,18 +126,16 @@ function planPhases(window: Window, y: Axis, x: Axis, filter: FilterView): Phase
   return phasesOfRuns([row, column], { length: channels, ...steps }, BLOCK_DEPTH);
 }
 
-function passKernel(what: { name: string; key: string }, passes: readonly Pass[], features: Features): Kernel {
-  const layouts = passes.map(planPlaces);
+function passKernel(conv: Convolution, passes: readonly Pass[], variant: string): Kernel {
+  const { source, target } = conv;
+  const layouts = passes.map((pass) => planPlaces(pass, target));
   const pieces = passes.map((pass) => pass.chunks * pass.groups);
-  const { source, target } = passes[0];
-  const products = passes.reduce(
-    (n, { axisY, axisX, spec }) => n + axisY.outputs * axisX.outputs * depthOf(spec.phases),
-    0,
-  );
-  const filterFloats = passes.reduce((n, pass) => n + depthOf(pass.spec.phases), 0) * target.channels;
+  const depths = passes.map((pass) => depthOf(pass.spec.phases));
+  const products = passes.reduce((n, { grid }, i) => n + grid.axisY.outputs * grid.axisX.outputs * depths[i], 0);
+  const filterFloats = depths.reduce((a, b) => a + b, 0) * target.channels;
   return {
-    name: what.name,
-    key: `${what.key} ${tileColumns(features)} ${features.relaxed}`,
+    name: conv.name,
+    key: `${conv.key} ${variant}`,
     buffers: 3,
     pieces: passes.length * Math.max(...pieces),
     scratch: Math.max(...layouts.map((places) => places.bytes)),
@@ -203,7 +145,9 @@ function passKernel(what: { name: string; key: string }, passes: readonly Pass[]
       const copies = emitCopies(m);
       const tiles = new Tiles(m);
       const funcs = passes.map((pass, i) =>
-        pass.spec.phases.length === 0 ? emitZeroPass(m, pass, copies) : emitPass(m, pass, layouts[i], tiles, copies),
+        pass.spec.phases.length === 0
+          ? emitZeroPass(m, pass, target, copies)
+          : emitPass(m, conv, pass, layouts[i], tiles, copies),
       );
       m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
         const [piece, scratch, from, filter, to] = f.params;
@@ -232,10 +176,10 @@ interface Places {
 }
 
 /** Scratch of a pass; `result` is where C is built when output channels do not fill their panels. */
-function planPlaces({ block, spec, panels, target, window }: Pass): Places {
+function planPlaces({ grid, spec, panels, window }: Pass, target: Image): Places {
   const layout = new Layout();
   if (spec.phases.length === 0) return { steps: 0, rows: 0, slice: 0, result: 0, window: 0, bytes: 0 };
-  const pixels = block.images * block.rows * block.columns;
+  const pixels = pixelsOf(grid.block);
   const padded = panels * spec.width;
   const places = {
     steps: layout.add(stepTableBytes(spec.phases)),
@@ -247,67 +191,17 @@ function planPlaces({ block, spec, panels, target, window }: Pass): Places {
   return { ...places, bytes: layout.bytes };
 }
 
-/** Locals that say which outputs a block has. */
-export interface BlockLocals {
-  readonly image: Local;
-  readonly images: Local;
-  readonly row: Local;
-  readonly rows: Local;
-  readonly column: Local;
-  readonly columns: Local;
-}
-
-/** Sets `locals` to the outputs of block number `index`. */
-export function emitBlock(
-  f: Func,
-  index: Local,
-  { axisY, axisX, block, blocks }: Pick<Pass, 'axisY' | 'axisX' | 'block' | 'blocks'>,
-  batch: number,
-): BlockLocals {
-  const [image, images, row, rows, column, columns] = f.locals('i32', 6);
-  const part = (first: Local, count: Local, place: Expr, size: number, whole: number) => {
-    f.set(first, i32.mul(place, i32.const(size)));
-    f.set(count, smaller(i32.sub(i32.const(whole), first), i32.const(size)));
-  };
-  part(column, columns, i32.rem_u(index, i32.const(blocks.columns)), block.columns, axisX.outputs);
-  const above = i32.div_u(index, i32.const(blocks.columns));
-  part(row, rows, i32.rem_u(above, i32.const(blocks.rows)), block.rows, axisY.outputs);
-  part(image, images, i32.div_u(above, i32.const(blocks.rows)), block.images, batch);
-  return { image, images, row, rows, column, columns };
-}
-
-/** Runs `body` for each output of a block; `to` is its address, and `i, y, x` are its place in the block. */
-function forEachOutput(
-  f: Func,
-  { axisY, axisX, target }: Pick<Pass, 'axisY' | 'axisX' | 'target'>,
-  at: BlockLocals,
-  base: Local,
-  body: (to: Local, i: Local, y: Local, x: Local) => void,
-): void {
-  const [to, i, y, x] = f.locals('i32', 4);
-  const pixel = target.channels * 4;
-  f.for(i, 0, at.images, 1, () => {
-    f.for(y, 0, at.rows, 1, () => {
-      const ty = i32.add(i32.mul(i32.add(at.row, y), i32.const(axisY.outStep)), i32.const(axisY.outStart));
-      f.set(to, i32.add(i32.mul(i32.add(at.image, i), i32.const(target.height)), ty));
-      const tx = i32.add(i32.mul(at.column, i32.const(axisX.outStep)), i32.const(axisX.outStart));
-      f.set(to, i32.add(i32.mul(to, i32.const(target.width)), tx));
-      f.set(to, i32.add(base, i32.mul(to, i32.const(pixel))));
-      f.for(x, 0, at.columns, 1, () => {
-        body(to, i, y, x);
-        f.inc(to, pixel * axisX.outStep);
-      });
-    });
-  });
-}
-
-/** from + count·i/parts, for splitting without a remainder. */
-export const share = (index: Expr, count: number, parts: number): Expr =>
-  i32.div_u(i32.mul(index, i32.const(count)), i32.const(parts));
-
 /** Emits `pass(piece, scratch, from, filter, to)`. */
-function emitPass(m: ModuleBuilder, pass: Pass, places: Places, tiles: Tiles, copies: Copies): number {
-  const { source, target, axisY, axisX, blocks, window, spec, panels, chunks, groups } = pass;
+function emitPass(
+  m: ModuleBuilder,
+  { target }: Convolution,
+  pass: Pass,
+  places: Places,
+  tiles: Tiles,
+  copies: Copies,
+): number {
+  const { grid, window, spec, panels, chunks, groups } = pass;
+  const { axisY, axisX, blocks } = grid;
   const fill = emitFillWindow(m, window, copies);
   const gemm = emitGemm(m, tiles, spec);
   const padded = panels * spec.width;
@@ -330,16 +224,16 @@ function emitPass(m: ModuleBuilder, pass: Pass, places: Places, tiles: Tiles, co
     f.set(group, i32.rem_u(piece, i32.const(groups)));
     f.set(firstPanel, share(group, panels, groups));
     f.set(endPanel, share(i32.add(group, i32.const(1)), panels, groups));
-    f.set(end, share(i32.add(chunk, i32.const(1)), blocks.all, chunks));
+    f.set(end, share(i32.add(chunk, i32.const(1)), blocks, chunks));
     emitStepTables(f, spec.phases, steps);
-    f.for(index, share(chunk, blocks.all, chunks), end, 1, () => {
-      const at = emitBlock(f, index, pass, source.batch);
+    f.for(index, share(chunk, blocks, chunks), end, 1, () => {
+      const at = emitBlock(f, index, grid);
       const sy = i32.add(i32.mul(at.row, i32.const(axisY.step)), i32.const(axisY.start));
       const sx = i32.add(i32.mul(at.column, i32.const(axisX.step)), i32.const(axisX.start));
       f.push(call(fill, from, at.image, at.images, sy, sx, win, i32.const(0), i32.const(window.panels)));
       f.set(entry, rows);
       f.set(c, result);
-      forEachOutput(f, pass, at, to, (address, i, y, x) => {
+      forEachOutput(f, grid, target, at, to, (address, i, y, x) => {
         f.set(a, i32.add(win, i32.mul(i, i32.const(window.imageBytes))));
         f.inc(a, i32.mul(y, i32.const(window.y.step * window.rowBytes)));
         f.inc(a, i32.mul(x, i32.const(window.x.step * window.pixelBytes)));
@@ -356,7 +250,7 @@ function emitPass(m: ModuleBuilder, pass: Pass, places: Places, tiles: Tiles, co
       const floats = i32.sub(smaller(i32.mul(endPanel, i32.const(spec.width)), i32.const(target.channels)), channel);
       f.set(a, i32.mul(channel, i32.const(4)));
       f.set(c, i32.add(result, a));
-      forEachOutput(f, pass, at, to, (address) => {
+      forEachOutput(f, grid, target, at, to, (address) => {
         f.push(call(copies.copyFloats, i32.add(address, a), c, floats));
         f.inc(c, padded * 4);
       });
@@ -365,15 +259,15 @@ function emitPass(m: ModuleBuilder, pass: Pass, places: Places, tiles: Tiles, co
 }
 
 /** Emits the pass of a grid that no tap reaches: zeros. */
-function emitZeroPass(m: ModuleBuilder, pass: Pass, copies: Copies): number {
-  const { source, target, blocks, chunks } = pass;
+function emitZeroPass(m: ModuleBuilder, { grid, chunks }: Pass, target: Image, copies: Copies): number {
+  const { blocks } = grid;
   return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
     const [piece, , , , to] = f.params;
     const [index, end] = f.locals('i32', 2);
-    f.set(end, share(i32.add(piece, i32.const(1)), blocks.all, chunks));
-    f.for(index, share(piece, blocks.all, chunks), end, 1, () => {
-      const at = emitBlock(f, index, pass, source.batch);
-      forEachOutput(f, pass, at, to, (address) => {
+    f.set(end, share(i32.add(piece, i32.const(1)), blocks, chunks));
+    f.for(index, share(piece, blocks, chunks), end, 1, () => {
+      const at = emitBlock(f, index, grid);
+      forEachOutput(f, grid, target, at, to, (address) => {
         f.push(call(copies.zeroFloats, address, i32.const(target.channels)));
       });
     });

@@ -3,26 +3,12 @@
  * Channels in panels of 16 where they divide: raw rows at 128, 256, 512 channels fall on the same cache sets.
  */
 import { call, type Expr, i32, type ModuleBuilder, select, v128 } from '../wasm/assembler.ts';
-import { type Axis, type PackedAxis, packAxis } from './conv2d-direct-axis.ts';
+import { type PackedAxis, packAxis } from './conv2d-direct-axis.ts';
+import type { Grid, Image } from './conv2d-direct-grid.ts';
 import type { Copies } from './gemm-copy.ts';
 
 /** Channels of a panel: one cache line. */
 export const PANEL = 16;
-
-/** An NHWC tensor: what a window is cut from, or what results are written to. */
-export interface Image {
-  readonly batch: number;
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
-}
-
-/** Outputs that one window serves: some whole images, or a part of one. */
-export interface Block {
-  readonly images: number;
-  readonly rows: number;
-  readonly columns: number;
-}
 
 /** A window's layout: [panel][image][row][column][16], or [image][row][column][channels] without panels. */
 export interface Window {
@@ -40,8 +26,8 @@ export interface Window {
   readonly bytes: number;
 }
 
-/** `maxPanels`: how many panels a window holds at a time, where that is not all of them. */
-export function planWindow(source: Image, axisY: Axis, axisX: Axis, block: Block, maxPanels?: number): Window {
+/** The window of a block of `grid`. `maxPanels`: how many panels it holds at a time, where that is not all of them. */
+export function planWindow(source: Image, { axisY, axisX, block }: Grid, maxPanels?: number): Window {
   const y = packAxis(axisY);
   const x = packAxis(axisX);
   const height = y.extent(block.rows);

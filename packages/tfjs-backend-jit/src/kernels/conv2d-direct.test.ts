@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Conv2DShape } from './conv-shape.ts';
 import { conv2dBackpropFilterDirect, conv2dBackpropInputDirect, conv2dDirect } from './conv2d-direct.ts';
-import { ALL_FEATURES, normal, runRecipe, seeded } from './testing.ts';
+import type { Recipe, Ref } from './kernel.ts';
+import { ALL_FEATURES, instantiate, normal, runRecipe, seeded } from './testing.ts';
 
 interface Sizes {
   batch?: number;
@@ -166,6 +167,64 @@ test('many pixels: several pieces, several partial sums', () => {
 test('many channels: several blocks of them', () => {
   check({ batch: 2, image: [4, 4], channels: [144, 160], filter: [3, 3], pad: same });
   check({ image: [4, 4], channels: [320, 48], filter: [1, 1] });
+});
+
+/** Runs every kernel's pieces forwards or backwards, in turn on `threads` scratch areas; returns the output's bits. */
+function bits(recipe: Recipe, inputs: Float32Array[], size: number, threads: number, backwards: boolean): Int32Array {
+  let top = 65536;
+  const alloc = (bytes: number) => {
+    const at = top;
+    top += (bytes + 255) & ~127;
+    return at;
+  };
+  const at = {
+    input: inputs.map((x) => alloc(x.byteLength)),
+    output: [alloc(size * 4)],
+    temp: recipe.temps.map(alloc),
+  };
+  const bytes = Math.max(...recipe.steps.map((step) => step.kernel.scratch));
+  const scratch = Array.from({ length: threads }, () => alloc(bytes));
+  const memory = new WebAssembly.Memory({ initial: (top >>> 16) + 1, maximum: 65536, shared: true });
+  new Float32Array(memory.buffer).fill(Number.NaN);
+  inputs.forEach((x, i) => {
+    new Float32Array(memory.buffer, at.input[i], x.length).set(x);
+  });
+  for (const { kernel, args } of recipe.steps) {
+    const k = instantiate(kernel, memory);
+    const pointers = args.map((ref: Ref) => at[ref.kind][ref.index]);
+    for (let i = 0; i < kernel.pieces; i++) {
+      k(backwards ? kernel.pieces - 1 - i : i, scratch[i % threads], ...pointers);
+    }
+  }
+  return new Int32Array(memory.buffer, at.output[0], size).slice();
+}
+
+test('the same bits in any order of pieces, on any number of threads', () => {
+  for (const stride of [1, 2] as const) {
+    const s = shapeOf({
+      batch: 24,
+      image: [12, 12],
+      channels: [16, 40],
+      filter: [3, 3],
+      stride: [stride, stride],
+      pad: same,
+    });
+    const x = normal(s.batch * s.inHeight * s.inWidth * s.inChannels, 1);
+    const w = normal(s.filterHeight * s.filterWidth * s.inChannels * s.outChannels, 2);
+    const dy = normal(s.batch * s.outHeight * s.outWidth * s.outChannels, 3);
+    for (const features of ALL_FEATURES) {
+      for (const [direction, inputs, size] of [
+        ['forward', [x, w], dy.length],
+        ['input gradient', [dy, w], x.length],
+        ['filter gradient', [x, dy], w.length],
+      ] as const) {
+        const recipe = DIRECTIONS[direction](s, features);
+        assert.ok(Math.max(...recipe.steps.map((step) => step.kernel.pieces)) > 4, 'too small to test the order');
+        const one = bits(recipe, [...inputs], size, 1, false);
+        assert.deepEqual(bits(recipe, [...inputs], size, 3, true), one, `${direction}/${stride}`);
+      }
+    }
+  }
 });
 
 test('any geometry', () => {

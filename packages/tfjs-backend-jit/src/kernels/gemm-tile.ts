@@ -8,8 +8,8 @@ import type { Features } from './kernel.ts';
 /** Rows of a full tile: 6 × 16 floats fill 12 of the 16 AVX registers; 7 × 16 and 4 × 24 spill. */
 export const TILE_ROWS = 6;
 
-/** Columns of a tile, and the width of the packed panels of the right-hand matrix. */
-export const tileColumns = (features: Features): number => (features.wide ? 16 : 8);
+/** Columns of a tile, and the width of the packed panels of a right-hand matrix of `columns` columns. */
+export const tileColumns = (features: Features, columns: number): number => (features.wide && columns > 8 ? 16 : 8);
 
 /** Bytes of an entry of the row table: where row i of A starts, where row i of C starts. */
 export const ROW_ENTRY = 8;

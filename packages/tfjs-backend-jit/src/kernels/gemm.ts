@@ -113,3 +113,7 @@ export class Layout {
     return at;
   }
 }
+
+/** Where part `index` of `parts` equal parts of `count` begins. */
+export const share = (index: Expr, count: number, parts: number): Expr =>
+  i32.div_u(i32.mul(index, i32.const(count)), i32.const(parts));

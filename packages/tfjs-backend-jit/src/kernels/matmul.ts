@@ -32,6 +32,8 @@ const SINGLE_BLOCK_ROWS = 144;
 const BLOCK_DEPTH = 256;
 /** k of a transposed A that are copied to scratch at a time: 96 rows × 1,024 k × 4 bytes = 393 KB. */
 const CHUNK_DEPTH = 1024;
+/** Columns of a piece, at most: its C (96 × 768 floats, 295 KB) stays in the second-level cache from slice to slice. */
+const PIECE_COLUMNS = 768;
 /** Pieces of a launch, at least, where the work allows: enough for 8 threads to end together. */
 const PIECES = 32;
 
@@ -82,12 +84,15 @@ interface Plan {
 
 function planMatMul(shape: MatMulShape, features: Features): Plan {
   const { batch, m, k, n, transposeA, transposeB } = shape;
-  const width = tileColumns(features);
+  const width = tileColumns(features, n);
   const panels = Math.ceil(n / width);
   const wanted = m <= SINGLE_BLOCK_ROWS ? 1 : Math.ceil(m / BLOCK_ROWS);
   const blockRows = wanted === 1 ? m : Math.ceil(m / wanted / TILE_ROWS) * TILE_ROWS;
   const rowBlocks = Math.ceil(m / blockRows);
-  const columnGroups = Math.min(panels, Math.ceil(PIECES / (rowBlocks * batch)));
+  const columnGroups = Math.min(
+    panels,
+    Math.max(Math.ceil(n / PIECE_COLUMNS), Math.ceil(PIECES / (rowBlocks * batch))),
+  );
   const source: PackSource = transposeB
     ? { kStride: 4, nStride: k * 4, columns: n }
     : { kStride: n * 4, nStride: 4, columns: n };
