@@ -148,10 +148,23 @@ export class Graph {
     return this.make({ kind: 'reduce', fn, of: value, reduced }, shape, value.lane);
   }
 
-  /** An operation with kernels of its own. Inputs are read as dense tensors. */
+  /** An operation with kernels of its own: its outputs. Inputs are read as dense tensors. */
   recipe(op: Omit<RecipeOp, 'kind'>): Value[] {
-    const of = this.make({ ...op, kind: 'recipe', inputs: op.inputs.map((v) => this.dense(v)) }, [], 'f32');
-    return op.outputs.map(({ shape, lane }, index) => this.make({ kind: 'result', of, index }, shape, lane));
+    const of = this.recipeValue({ ...op, kind: 'recipe' });
+    return op.outputs.map(({ shape, lane }, index) => this.result(of, index, shape, lane));
+  }
+
+  recipeValue(op: RecipeOp): Value {
+    return this.make({ ...op, inputs: op.inputs.map((v) => this.dense(v)) }, [], 'f32');
+  }
+
+  result(of: Value, index: number, shape: Shape, lane: Lane): Value {
+    return this.make({ kind: 'result', of, index }, shape, lane);
+  }
+
+  /** A strided read of what `of` holds densely. */
+  viewOf(of: Value, offset: number, strides: readonly number[], shape: Shape): Value {
+    return this.view(of, { of: storageOf(this.dense(of)), offset, strides }, shape);
   }
 
   /** The value as something that can lie in memory densely: views and constants are copied. */

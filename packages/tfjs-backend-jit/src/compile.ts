@@ -1,0 +1,60 @@
+/** The compiler from end to end: a recording becomes a graph, passes, launches, a memory plan and Wasm. */
+import { debug } from './debug.ts';
+import { Graph, type Value } from './graph/graph.ts';
+import { printGraph } from './graph/print.ts';
+import type { Features, Kernel } from './kernels/kernel.ts';
+import { type Plan, planMemory } from './memory/plan.ts';
+import { runPasses } from './passes/passes.ts';
+import type { Recording } from './record/recording.ts';
+import { laneOf } from './record/rule.ts';
+import { printPlan } from './runtime/print-plan.ts';
+import { emitProgram } from './runtime/program.ts';
+import { schedule } from './schedule/schedule.ts';
+
+export interface Compiled extends Plan {
+  /** The kernels that the program calls, each once, in the order of its imports. */
+  readonly kernels: readonly Kernel[];
+  readonly wasm: Uint8Array<ArrayBuffer>;
+}
+
+/** Compiles a recording. Pure: the same recording and features give the same program. */
+export function compile(recording: Recording, features: Features): Compiled {
+  const graph = lower(recording);
+  debug('graph', () => printGraph(graph));
+  const optimised = runPasses(graph);
+  debug('passes', () => printGraph(optimised));
+  const tasks = schedule(optimised, features);
+  const plan = planMemory(tasks, optimised.inputs, optimised.outputs, recording.donatable);
+  debug('plan', () => printPlan(plan));
+  const kernels = [...new Map(plan.launches.map(({ kernel }) => [kernel.key, kernel])).values()];
+  const wasm = emitProgram(plan.launches, kernels, debug.timed);
+  return { ...plan, kernels, wasm };
+}
+
+/** Builds the graph: TF.js kernels become their rules' values. */
+function lower({ nodes, leaves, outputs }: Recording): Graph {
+  const graph = new Graph();
+  const values = new Map<unknown, Value>();
+  const seen = new Set<unknown>(leaves);
+  for (const node of nodes) {
+    const inputs: Record<string, Value> = {};
+    node.inputs.forEach(({ entry, shape, dtype }, i) => {
+      let value = values.get(entry);
+      if (value === undefined) {
+        if (!seen.has(entry)) throw new Error('internal: a node reads what was never made');
+        value = graph.input(shape, laneOf(dtype as 'float32'));
+        values.set(entry, value);
+      }
+      inputs[node.names[i]] = graph.reshape(value, shape);
+    });
+    node.rule.lower(graph, inputs, node.attrs as never, node.types).forEach((value, i) => {
+      values.set(node.outputs[i], graph.reshape(value, node.types[i].shape));
+    });
+  }
+  graph.outputs = outputs.map((entry) => {
+    const value = values.get(entry);
+    if (value === undefined) throw new Error('internal: an output was never made');
+    return graph.dense(value);
+  });
+  return graph;
+}

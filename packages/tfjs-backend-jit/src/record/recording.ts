@@ -1,0 +1,98 @@
+/** What has been recorded but not run: nodes over data entries, and the key under which their program is found again. */
+import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import type { DataId } from '@tensorflow/tfjs-core/dist/tensor_info.js';
+import type { Inputs, Rule, TensorType } from './rule.ts';
+
+/** A place in Wasm memory, shared by all entries that hold the same value. */
+export interface DeviceBuffer {
+  readonly address: number;
+  readonly bytes: number;
+  refs: number;
+  /** The run that fills it; readable once that is done. */
+  run: number;
+}
+
+/** One TF.js data id: a value that is on the host, in Wasm memory, or not yet computed. */
+export interface Entry {
+  refCount: number;
+  readonly dtype: DataType;
+  readonly size: number;
+  /** Its id in the cpu backend that holds host values. */
+  host: DataId | undefined;
+  device: DeviceBuffer | undefined;
+  /** The recorded operation that will make it. */
+  node: Node | undefined;
+  output: number;
+  /** Pending nodes that read it. */
+  readers: number;
+  /** Why it could not be computed. */
+  failure: Error | undefined;
+}
+
+/** One recorded TF.js kernel. */
+export interface Node {
+  readonly kernel: string;
+  readonly rule: Rule<never>;
+  readonly names: readonly string[];
+  readonly inputs: readonly { readonly entry: Entry; readonly shape: readonly number[]; readonly dtype: DataType }[];
+  readonly attrs: unknown;
+  readonly types: readonly TensorType[];
+  readonly outputs: readonly Entry[];
+}
+
+/** The part of a recording that someone still needs, in order. */
+export interface Recording {
+  /** Equal keys mean equal programs: operations, attributes, shapes, wiring, which values live on and which die. */
+  readonly key: string;
+  readonly nodes: readonly Node[];
+  readonly leaves: readonly Entry[];
+  /** For each leaf: nobody else needs it afterwards. */
+  readonly donatable: readonly boolean[];
+  readonly outputs: readonly Entry[];
+}
+
+/** Finds what of `pending` the live entries need, and names it. */
+export function takeRecording(pending: readonly Node[]): Recording {
+  const needed = new Set<Node>();
+  for (let i = pending.length - 1; i >= 0; i--) {
+    const node = pending[i];
+    if (!needed.has(node) && !node.outputs.some((entry) => entry.refCount > 0)) continue;
+    needed.add(node);
+    for (const { entry } of node.inputs) if (entry.node !== undefined) needed.add(entry.node);
+  }
+  const nodes = pending.filter((node) => needed.has(node));
+  const numbers = new Map<Entry, number>();
+  const leaves: Entry[] = [];
+  const outputs: Entry[] = [];
+  const parts: string[] = [];
+  for (const node of nodes) {
+    const inputs = node.inputs.map(({ entry, shape, dtype }) => {
+      let number = numbers.get(entry);
+      if (number === undefined) {
+        number = numbers.size;
+        numbers.set(entry, number);
+        leaves.push(entry);
+        return `${number}=${dtype}${entry.refCount > 0 ? '' : '!'}[${shape}]`;
+      }
+      return `${number}[${shape}]`;
+    });
+    const outs = node.outputs.map((entry) => {
+      numbers.set(entry, numbers.size);
+      if (entry.refCount === 0) return '_';
+      outputs.push(entry);
+      return '+';
+    });
+    parts.push(`${node.kernel}${JSON.stringify(node.attrs)}(${node.names}:${inputs.join()})${outs.join('')}`);
+  }
+  return { key: parts.join('\n'), nodes, leaves, donatable: leaves.map((entry) => entry.refCount === 0), outputs };
+}
+
+/** The inputs as the rule's `infer` sees them. */
+export function namedInputs(inputs: Record<string, TensorInfo | TensorInfo[] | null | undefined>): Inputs {
+  const named: Record<string, TensorInfo> = {};
+  for (const [name, info] of Object.entries(inputs)) {
+    if (info === null || info === undefined) continue;
+    named[name] = info as TensorInfo;
+  }
+  return named;
+}
