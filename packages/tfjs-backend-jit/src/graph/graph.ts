@@ -51,7 +51,22 @@ interface View {
 const I32_RESULTS: ReadonlySet<ScalarFn> = new Set<ScalarFn>([
   ...(['isNan', 'isInf', 'isFinite', 'notI', 'negI', 'absI', 'toI32', 'toBoolF', 'toBoolI'] as const),
   ...(['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const),
-  ...(['addI', 'subI', 'mulI', 'maxI', 'minI', 'eqI', 'neI', 'ltI', 'leI', 'gtI', 'geI', 'andI', 'orI', 'xorI'] as const),
+  ...([
+    'addI',
+    'subI',
+    'mulI',
+    'maxI',
+    'minI',
+    'eqI',
+    'neI',
+    'ltI',
+    'leI',
+    'gtI',
+    'geI',
+    'andI',
+    'orI',
+    'xorI',
+  ] as const),
 ]);
 
 export class Graph {
@@ -169,13 +184,19 @@ export class Graph {
 
   /** The value as something that can lie in memory densely: views and constants are copied. */
   dense(value: Value): Value {
-    return value.op.kind === 'view' || value.op.kind === 'const' || value.op.kind === 'index' ? this.copy(value) : value;
+    return value.op.kind === 'view' || value.op.kind === 'const' || value.op.kind === 'index'
+      ? this.copy(value)
+      : value;
   }
 
   private view(value: Value, { of, offset, strides }: View, shape: Shape): Value {
     const whole = sizeOf(shape) === sizeOf(of.shape) && offset === 0 && isDense(shape, strides);
     if (whole) return this.reshape(of, shape);
-    return this.make({ kind: 'view', of, offset, strides: shape.map((d, i) => (d === 1 ? 0 : strides[i])) }, shape, value.lane);
+    return this.make(
+      { kind: 'view', of, offset, strides: shape.map((d, i) => (d === 1 ? 0 : strides[i])) },
+      shape,
+      value.lane,
+    );
   }
 
   private make(op: Op, shape: Shape, lane: Lane): Value {

@@ -97,7 +97,11 @@ export function planMemory(
       steps.push({ kernel, storages: used.map((storage) => () => find(storage)) });
     }
     for (const [output, input] of task.inPlace) {
-      inPlace.push({ step: steps.length - 1, from: storageFor(task.inputs[input]), to: storageFor(task.outputs[output]) });
+      inPlace.push({
+        step: steps.length - 1,
+        from: storageFor(task.inputs[input]),
+        to: storageFor(task.outputs[output]),
+      });
     }
   }
   const outputStorages = outputs.map((value) => storageFor(storageOf(value)));
@@ -157,7 +161,10 @@ export function planMemory(
     return slot === undefined ? { kind: 'arena', offset: storage.offset } : { kind: 'external', slot };
   };
   return {
-    launches: steps.map(({ kernel, storages: used }) => ({ kernel, pointers: used.map((storage) => pointer(storage())) })),
+    launches: steps.map(({ kernel, storages: used }) => ({
+      kernel,
+      pointers: used.map((storage) => pointer(storage())),
+    })),
     slots: inputs.length + fresh.length,
     outputs: outputPlaces,
     fresh,

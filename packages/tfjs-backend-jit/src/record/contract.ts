@@ -2,8 +2,8 @@
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph/graph.ts';
 import { sizeOf } from '../graph/shape.ts';
-import { conv2d, conv2dBackpropFilter, conv2dBackpropInput } from '../kernels/conv2d.ts';
 import type { Conv2DShape } from '../kernels/conv-shape.ts';
+import { conv2d, conv2dBackpropFilter, conv2dBackpropInput } from '../kernels/conv2d.ts';
 import type { Features, Recipe } from '../kernels/kernel.ts';
 import { matMul } from '../kernels/matmul.ts';
 import { avgPool, avgPoolGrad, maxPool, maxPoolGrad } from '../kernels/pool.ts';
@@ -91,7 +91,14 @@ function windowed(
 }
 
 /** Both matrices over one batch, broadcast where one has a batch of 1. */
-function product(g: Graph, a: Value, b: Value, transposeA: boolean, transposeB: boolean, out: readonly number[]): Value {
+function product(
+  g: Graph,
+  a: Value,
+  b: Value,
+  transposeA: boolean,
+  transposeB: boolean,
+  out: readonly number[],
+): Value {
   const [m, n] = out.slice(-2);
   const k = a.shape.at(transposeA ? -2 : -1) as number;
   const batch = sizeOf(out.slice(0, -2));

@@ -137,8 +137,7 @@ function binaryRules(): Rules {
   }
   for (const [kernel, fn] of Object.entries(LOGICAL)) {
     rules[kernel] = rule({
-      infer: ({ a, b }) =>
-        a.dtype === 'bool' && b.dtype === 'bool' ? [{ shape: common(a, b), dtype: 'bool' }] : null,
+      infer: ({ a, b }) => (a.dtype === 'bool' && b.dtype === 'bool' ? [{ shape: common(a, b), dtype: 'bool' }] : null),
       lower: (g, { a, b }) => [broadcasting(g, fn, a, b)],
     });
   }
@@ -199,15 +198,22 @@ export const elementwise: Rules = {
     lower(g, { condition, t, e }) {
       // A condition of rank 1 chooses whole rows.
       const rows = condition.shape.length === 1 && t.shape.length > 1;
-      const mask = rows ? g.reshape(condition, t.shape.map((d, i) => (i === 0 ? d : 1))) : condition;
+      const mask = rows
+        ? g.reshape(
+            condition,
+            t.shape.map((d, i) => (i === 0 ? d : 1)),
+          )
+        : condition;
       return [g.apply('select', g.broadcast(mask, t.shape), t, g.broadcast(e, t.shape))];
     },
   }),
   Fill: rule<{ shape: number[]; value: number; dtype: DataType }>({
-    infer: (_inputs, { shape, value, dtype }) =>
-      // Other values are no part of a program's key: `backend.ts` turns them into inputs.
-      isCompiled(dtype) && (value === 0 || value === 1) ? [{ shape, dtype }] : null,
-    lower: (g, _values, { shape, value }, [out]) => [g.constant(value, shape, laneOf(out.dtype))],
+    // 0 and 1 are part of the program; any other value is its input, so that a new one needs no new program.
+    infer: ({ value }, { shape, value: constant, dtype }) =>
+      isCompiled(dtype) && (value !== undefined || constant === 0 || constant === 1) ? [{ shape, dtype }] : null,
+    lower: (g, { value }, { shape, value: constant }, [out]) => [
+      value === undefined ? g.constant(constant, shape, laneOf(out.dtype)) : g.broadcast(value, shape),
+    ],
   }),
   ...likes(),
 };

@@ -58,7 +58,12 @@ function stridedSlice(shape: number[], a: StridedSliceAttrs) {
   );
 }
 
-function gatherInfo(x: { shape: readonly number[] }, indices: { shape: readonly number[] }, axis: number, batchDims: number) {
+function gatherInfo(
+  x: { shape: readonly number[] },
+  indices: { shape: readonly number[] },
+  axis: number,
+  batchDims: number,
+) {
   const [parsed] = util.parseAxisParam(axis, [...x.shape]);
   return backend_util.segment_util.collectGatherOpShapeInfo(
     { shape: x.shape } as never,
@@ -70,7 +75,11 @@ function gatherInfo(x: { shape: readonly number[] }, indices: { shape: readonly 
 
 export const move: Rules = {
   Transpose: rule<{ perm: number[] }>({
-    infer: ({ x }, { perm }) => same(x, perm.map((axis) => x.shape[axis])),
+    infer: ({ x }, { perm }) =>
+      same(
+        x,
+        perm.map((axis) => x.shape[axis]),
+      ),
     lower: (g, { x }, { perm }) => [g.permute(x, perm)],
   }),
   Slice: rule<{ begin: number | number[]; size: number | number[] }>({
@@ -98,11 +107,24 @@ export const move: Rules = {
     lower(g, { x }, { dims }) {
       const axes = util.parseAxisParam(dims, [...x.shape]);
       const begin = x.shape.map((d, axis) => (axes.includes(axis) ? d - 1 : 0));
-      return [g.slice(x, begin, x.shape, x.shape.map((_, axis) => (axes.includes(axis) ? -1 : 1)))];
+      return [
+        g.slice(
+          x,
+          begin,
+          x.shape,
+          x.shape.map((_, axis) => (axes.includes(axis) ? -1 : 1)),
+        ),
+      ];
     },
   }),
   Tile: rule<{ reps: number[] }>({
-    infer: ({ x }, { reps }) => (reps.length === x.shape.length ? same(x, x.shape.map((d, i) => d * reps[i])) : null),
+    infer: ({ x }, { reps }) =>
+      reps.length === x.shape.length
+        ? same(
+            x,
+            x.shape.map((d, i) => d * reps[i]),
+          )
+        : null,
     lower: (g, { x }, { reps }) => [repeat(g, x, reps)],
   }),
   Concat: rule<{ axis: number }>({
@@ -110,8 +132,17 @@ export const move: Rules = {
       const list = Object.values(inputs);
       const [axis] = util.parseAxisParam(attrs.axis, list[0].shape);
       if (list.some((x) => x.dtype !== list[0].dtype || sizeOf(x.shape) === 0)) return null;
-      backend_util.assertParamsConsistent(list.map((x) => x.shape), axis);
-      return same(list[0], backend_util.computeOutShape(list.map((x) => x.shape), axis));
+      backend_util.assertParamsConsistent(
+        list.map((x) => x.shape),
+        axis,
+      );
+      return same(
+        list[0],
+        backend_util.computeOutShape(
+          list.map((x) => x.shape),
+          axis,
+        ),
+      );
     },
     lower(g, values, attrs) {
       const parts = Object.values(values);
@@ -143,7 +174,16 @@ export const move: Rules = {
     lower(g, { value }, attrs, outs) {
       const [axis] = util.parseAxisParam(attrs.axis, [...value.shape]);
       const size = value.shape.map((d, a) => (a === axis ? 1 : d));
-      return outs.map(({ shape }, i) => g.reshape(g.slice(value, size.map((_, a) => (a === axis ? i : 0)), size), shape));
+      return outs.map(({ shape }, i) =>
+        g.reshape(
+          g.slice(
+            value,
+            size.map((_, a) => (a === axis ? i : 0)),
+            size,
+          ),
+          shape,
+        ),
+      );
     },
   }),
   SplitV: rule<{ numOrSizeSplits: number | number[]; axis: number }>({
@@ -158,14 +198,22 @@ export const move: Rules = {
       const [axis] = util.parseAxisParam(rawAxis, [...x.shape]);
       let at = 0;
       return outs.map(({ shape }) => {
-        const part = g.slice(x, shape.map((_, a) => (a === axis ? at : 0)), shape);
+        const part = g.slice(
+          x,
+          shape.map((_, a) => (a === axis ? at : 0)),
+          shape,
+        );
         at += shape[axis];
         return part;
       });
     },
   }),
   PadV2: rule<{ paddings: [number, number][]; constantValue: number }>({
-    infer: ({ x }, { paddings }) => same(x, x.shape.map((d, i) => d + paddings[i][0] + paddings[i][1])),
+    infer: ({ x }, { paddings }) =>
+      same(
+        x,
+        x.shape.map((d, i) => d + paddings[i][0] + paddings[i][1]),
+      ),
     lower(g, { x }, { paddings, constantValue }, [out]) {
       const { shape, lane } = x;
       return g.recipe({
@@ -203,7 +251,7 @@ export const move: Rules = {
   OneHot: rule<{ depth: number; onValue: number; offValue: number; dtype: DataType }>({
     infer: ({ indices }, { depth, dtype }) =>
       indices.dtype === 'int32' && isCompiled(dtype) ? [{ shape: [...indices.shape, depth], dtype }] : null,
-    lower(g, { indices }, { depth, onValue, offValue, dtype }, [out]) {
+    lower(g, { indices }, { onValue, offValue, dtype }, [out]) {
       const lane = laneOf(dtype as CompiledType);
       const { shape } = out;
       const spread = g.broadcast(g.reshape(indices, [...indices.shape, 1]), shape);

@@ -1,5 +1,5 @@
 /** Reductions and what is made of them: softmax and its like. */
-import { backend_util, util } from '@tensorflow/tfjs-core';
+import { type backend_util, util } from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph/graph.ts';
 import { type Shape, sizeOf } from '../graph/shape.ts';
 import { argReduce } from '../kernels/argreduce.ts';
@@ -102,7 +102,13 @@ export const reduce: Rules = {
     lower(g, { x }, attrs) {
       const reduced = reducedAxes(x.shape, attrs);
       const count = sizeOf(x.shape.filter((_, axis) => reduced[axis]));
-      const sum = fold(g, 'sum', x.lane === 'f32' ? x : convert(g, x, 'int32', 'float32'), reduced, attrs.keepDims ?? false);
+      const sum = fold(
+        g,
+        'sum',
+        x.lane === 'f32' ? x : convert(g, x, 'int32', 'float32'),
+        reduced,
+        attrs.keepDims ?? false,
+      );
       return [g.apply('mul', sum, g.constant(Math.fround(1 / count), sum.shape))];
     },
   }),

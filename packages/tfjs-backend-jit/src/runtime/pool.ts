@@ -9,6 +9,8 @@ import { workerMain } from './worker.ts';
 /** One thread's handle, whichever kind of worker the platform has. */
 interface Thread {
   post(message: WorkerMessage): void;
+  /** Keeps the process alive while the thread computes. */
+  hold(busy: boolean): void;
   end(): void;
 }
 
@@ -26,14 +28,12 @@ export interface Run {
 
 export class ThreadPool {
   readonly threads: number;
-  private readonly memory: WebAssembly.Memory;
   private readonly i32: Int32Array;
   private readonly workers: Thread[] = [];
   private sequence = 0;
   private failure: string | undefined;
 
   private constructor(memory: WebAssembly.Memory, threads: number) {
-    this.memory = memory;
     this.threads = threads;
     this.i32 = new Int32Array(memory.buffer, 0, control.RESERVED / 4);
   }
@@ -74,6 +74,7 @@ export class ThreadPool {
     i32[control.SCRATCH >> 2] = run.scratch;
     i32[control.SCRATCH_BYTES >> 2] = run.scratchBytes;
     i32[control.FINISHED >> 2] = 0;
+    for (const worker of this.workers) worker.hold(true);
     this.sequence = (this.sequence + 1) | 0;
     Atomics.store(i32, control.SEQUENCE >> 2, this.sequence);
     Atomics.notify(i32, control.SEQUENCE >> 2);
@@ -106,6 +107,11 @@ export class ThreadPool {
     this.check();
   }
 
+  /** Nothing runs: the process may end. */
+  rest(): void {
+    for (const worker of this.workers) worker.hold(false);
+  }
+
   end(): void {
     for (const worker of this.workers) worker.end();
   }
@@ -130,12 +136,16 @@ async function spawn(report: (report: Report) => void): Promise<Thread> {
     worker.on('message', (message: Report) => report(message));
     worker.on('error', (error) => report({ error: String(error) }));
     worker.unref();
-    return { post: (message) => worker.postMessage(message), end: () => void worker.terminate() };
+    return {
+      post: (message) => worker.postMessage(message),
+      hold: (busy) => (busy ? worker.ref() : worker.unref()),
+      end: () => void worker.terminate(),
+    };
   }
   const source = `${BOOT}({ post: (m) => postMessage(m), listen: (h) => { onmessage = (e) => h(e.data); } });`;
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
   const worker = new Worker(url);
   worker.onmessage = (event: MessageEvent<Report>) => report(event.data);
   worker.onerror = (event) => report({ error: event.message });
-  return { post: (message) => worker.postMessage(message), end: () => worker.terminate() };
+  return { post: (message) => worker.postMessage(message), hold: () => {}, end: () => worker.terminate() };
 }

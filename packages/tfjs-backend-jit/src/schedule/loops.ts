@@ -109,7 +109,9 @@ export function buildLoop(
     offset,
     strides: merged.inputs[i],
   }));
-  const renumbered = body.map((n) => (n.kind === 'index' ? { ...n, axis: Math.max(0, merged.axes.indexOf(n.axis)) } : n));
+  const renumbered = body.map((n) =>
+    n.kind === 'index' ? { ...n, axis: Math.max(0, merged.axes.indexOf(n.axis)) } : n,
+  );
   const spec: LoopSpec = {
     shape: merged.shape,
     inputs: loopInputs,

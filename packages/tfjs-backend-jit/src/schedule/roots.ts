@@ -7,7 +7,22 @@ import { denseStrides, reshapeStrides, type Shape, sizeOf } from '../graph/shape
 
 /** Functions whose cost is worth about two more loads of an element (measured: exp 2–3 ns a vector against 1 ns a load). */
 const HEAVY: ReadonlySet<string> = new Set([
-  ...['exp', 'expm1', 'log', 'log1p', 'sigmoid', 'tanh', 'softplus', 'erf', 'sin', 'cos', 'pow', 'atan2', 'elu', 'selu'],
+  ...[
+    'exp',
+    'expm1',
+    'log',
+    'log1p',
+    'sigmoid',
+    'tanh',
+    'softplus',
+    'erf',
+    'sin',
+    'cos',
+    'pow',
+    'atan2',
+    'elu',
+    'selu',
+  ],
   ...['div', 'sqrt', 'rsqrt', 'mod', 'floorDiv'],
 ]);
 
@@ -30,7 +45,12 @@ export function chooseRoots(graph: Graph): Roots {
   for (const value of live) {
     const { op } = value;
     if (op.kind !== 'apply') {
-      if (op.kind === 'reshape' && !roots.has(storageOf(value)) && op.of.op.kind === 'apply' && !sinks(op.of, value.shape, (v) => roots.has(v))) {
+      if (
+        op.kind === 'reshape' &&
+        !roots.has(storageOf(value)) &&
+        op.of.op.kind === 'apply' &&
+        !sinks(op.of, value.shape, (v) => roots.has(v))
+      ) {
         roots.add(op.of);
       }
       continue;

@@ -2,7 +2,7 @@
  * From the graph to launches in order. Each value that lies in memory is made by a recipe or by a fused loop;
  * loops over the same elements that may run together become one.
  */
-import { type Graph, type Value, operands, storageOf } from '../graph/graph.ts';
+import { type Graph, operands, storageOf, type Value } from '../graph/graph.ts';
 import { type Shape, sameShape, sizeOf } from '../graph/shape.ts';
 import type { Features, Recipe } from '../kernels/kernel.ts';
 import { loop } from '../kernels/loop.ts';
@@ -58,7 +58,9 @@ export function schedule(graph: Graph, features: Features): Task[] {
       madeBy.set(value, place(value, items, madeBy, roots));
     }
   }
-  return items.map((item) => (item.kind === 'recipe' ? recipeTask(item.value, results, features) : loopTask(item, roots, features)));
+  return items.map((item) =>
+    item.kind === 'recipe' ? recipeTask(item.value, results, features) : loopTask(item, roots, features),
+  );
 }
 
 /** Puts a value into a loop that already stands, or into a new one; returns the item's place. */
@@ -158,7 +160,8 @@ function recipeTask(value: Value, results: ReadonlyMap<Value, readonly Value[]>,
   if (op.kind !== 'recipe') throw new Error('internal: not a recipe');
   const named = results.get(value) ?? [];
   const outputs = op.outputs.map(
-    ({ shape, lane }, index): Value => named[index] ?? { id: -1, op: { kind: 'result', of: value, index }, shape, lane },
+    ({ shape, lane }, index): Value =>
+      named[index] ?? { id: -1, op: { kind: 'result', of: value, index }, shape, lane },
   );
   return { recipe: op.build(features), inputs: op.inputs.map(storageOf), outputs, inPlace: [] };
 }

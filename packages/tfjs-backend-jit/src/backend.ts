@@ -1,0 +1,441 @@
+/**
+ * The TF.js backend: data ids stand for values on the host, in Wasm memory, or still to be computed.
+ * Kernels are recorded; a program runs when a value is read, or at the end of the current turn of the event loop.
+ */
+
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu/dist/backend_cpu.js';
+import {
+  type BackendTimingInfo,
+  type BackendValues,
+  DataStorage,
+  type DataType,
+  KernelBackend,
+  type KernelFunc,
+  type TensorInfo,
+  engine as tfEngine,
+  util,
+} from '@tensorflow/tfjs-core';
+import type { DataId } from '@tensorflow/tfjs-core/dist/tensor_info.js';
+import { compile } from './compile.ts';
+import { sizeOf } from './graph/shape.ts';
+import { outOfMemory } from './memory/out-of-memory.ts';
+import { type DeviceBuffer, type Entry, type Node, namedInputs, takeRecording } from './record/recording.ts';
+import { isCompiled, type Rule, type TensorType } from './record/rule.ts';
+import type { Engine, HostValues, Loaded, Upload } from './runtime/engine.ts';
+import { HeapFull } from './runtime/heap.ts';
+
+/** A recording longer than this runs without waiting for the turn's end: a loop that never yields must not pile up. */
+const MAX_PENDING = 50_000;
+/** Arrays at least so long are looked at on `write`: `tf.ones` and `tf.zeros` need no memory and no copy. */
+const UNIFORM_FROM = 1024;
+/** Compiled programs that are kept. */
+const MAX_PROGRAMS = 512;
+
+export class JitBackend extends KernelBackend {
+  readonly engine: Engine;
+  private readonly cpu: MathBackendCPU;
+  private readonly data: DataStorage<Entry>;
+  private readonly programs = new Map<string, Loaded>();
+  private readonly fillRule: Rule<never>;
+  private pending: Node[] = [];
+  private flushScheduled = false;
+
+  constructor(engine: Engine, fillRule: Rule<never>) {
+    super();
+    this.engine = engine;
+    this.fillRule = fillRule;
+    this.cpu = new MathBackendCPU();
+    (this.cpu as unknown as { firstUse: boolean }).firstUse = false; // no advice about tfjs-node
+    this.data = new DataStorage(this, tfEngine());
+  }
+
+  // ── data ids ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  override refCount(dataId: DataId): number {
+    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: DataId): void {
+    this.data.get(dataId).refCount++;
+  }
+
+  override numDataIds(): number {
+    return this.data.numDataIds();
+  }
+
+  override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
+    const dataId = {};
+    this.move(dataId, values, shape, dtype, 1);
+    return dataId;
+  }
+
+  override move(dataId: DataId, values: BackendValues, shape: number[], dtype: DataType, refCount: number): void {
+    const uniform = isCompiled(dtype) && values !== null ? uniformValue(values as HostValues) : undefined;
+    if (uniform === 0 || uniform === 1) {
+      const attrs = { shape, value: uniform, dtype };
+      const types = this.fillRule.infer({}, attrs as never);
+      if (types === null) throw new Error('internal: a fill has no type');
+      const [entry] = this.record('Fill', this.fillRule, {}, attrs, types);
+      entry.refCount = refCount;
+      this.data.set(dataId, entry);
+      return;
+    }
+    this.data.set(dataId, {
+      ...this.hostEntry(this.cpu.write(values, shape, dtype), dtype, util.sizeFromShape(shape)),
+      refCount,
+    });
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const entry = this.data.get(dataId);
+    entry.refCount--;
+    if (!force && entry.refCount > 0) return false;
+    entry.refCount = 0;
+    this.data.delete(dataId);
+    if (entry.readers === 0) this.release(entry);
+    return true;
+  }
+
+  /** The value of a data id, without waiting: for kernels of the cpu backend, which read `backend.data`. */
+  override async read(dataId: DataId): Promise<BackendValues> {
+    const entry = this.data.get(dataId);
+    this.materialise(entry);
+    if (entry.device !== undefined && entry.host === undefined) {
+      const { device } = entry;
+      device.refs++; // whoever disposes of the tensor meanwhile does not take its memory
+      try {
+        await this.engine.done(device.run);
+        return this.download(device, entry);
+      } finally {
+        this.releaseDevice(device);
+      }
+    }
+    return this.cpu.read(this.hostId(entry));
+  }
+
+  override readSync(dataId: DataId): BackendValues {
+    const entry = this.data.get(dataId);
+    this.materialise(entry);
+    if (entry.device !== undefined && entry.host === undefined) {
+      this.engine.doneSync(entry.device.run);
+      return this.download(entry.device, entry);
+    }
+    return this.cpu.readSync(this.hostId(entry));
+  }
+
+  // ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  override timerAvailable(): boolean {
+    return true;
+  }
+
+  override async time(query: () => void): Promise<BackendTimingInfo> {
+    await this.finishAll();
+    const start = util.now();
+    query();
+    await this.finishAll();
+    return { kernelMs: util.now() - start } as BackendTimingInfo;
+  }
+
+  override memory(): { unreliable: boolean; wasmBytes: number; wasmPeakBytes: number } {
+    const { heap } = this.engine;
+    return { unreliable: false, wasmBytes: heap.used, wasmPeakBytes: heap.peak };
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+
+  override dispose(): void {
+    this.engine.pool.end();
+  }
+
+  // ── recording ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Makes the kernel function that records `kernel`, or runs the cpu kernel where the rule does not apply. */
+  recorder(kernel: string, rule: Rule<never>, cpuKernel: KernelFunc | undefined): KernelFunc {
+    return ({ inputs, attrs }) => {
+      const named = namedInputs(inputs);
+      const types = inferOrNull(rule, named, attrs, cpuKernel !== undefined);
+      if (types === null || types.length === 0 || types.some(({ shape }) => sizeOf(shape) === 0)) {
+        if (cpuKernel === undefined) throw new Error(`${kernel}: float32 tensors that are not empty are needed`);
+        return this.runOnCpu(cpuKernel, inputs as Record<string, TensorInfo>, attrs);
+      }
+      const entries = this.record(kernel, rule, named, attrs, types);
+      const outputs = entries.map((entry, i) => this.expose(entry, types[i].shape, types[i].dtype));
+      return outputs.length === 1 ? outputs[0] : outputs;
+    };
+  }
+
+  /** A constant of any value: recorded with the value as a runtime input. */
+  fill(shape: number[], value: number, dtype: DataType, cpuKernel: KernelFunc): TensorInfo {
+    const attrs = { shape, value, dtype };
+    const small = sizeOf(shape) < UNIFORM_FROM || !isCompiled(dtype);
+    if (small) return this.runOnCpu(cpuKernel, {}, attrs) as TensorInfo;
+    const scalar = this.hostEntry(this.cpu.write(hostArray(dtype, value), [], dtype), dtype, 1);
+    scalar.refCount = 0;
+    const types = [{ shape, dtype }] as TensorType[];
+    const node = this.makeNode(
+      'Fill',
+      this.fillRule,
+      ['value'],
+      [{ entry: scalar, shape: [], dtype }],
+      { shape, dtype },
+      types,
+    );
+    return this.expose(node.outputs[0], shape, dtype);
+  }
+
+  /** Runs a kernel of the cpu backend on host values, at once. */
+  runOnCpu(kernel: KernelFunc, inputs: Record<string, TensorInfo>, attrs: unknown): TensorInfo | TensorInfo[] {
+    const onHost = Object.fromEntries(
+      Object.entries(inputs).map(([name, info]) => [name, info ? this.onHost(info) : info]),
+    );
+    const given = Array.isArray(inputs) ? Object.values(onHost) : onHost;
+    const result = kernel({ inputs: given as never, backend: this.cpu, attrs: attrs as never });
+    const adopt = (info: TensorInfo): TensorInfo =>
+      this.expose(this.hostEntry(info.dataId, info.dtype, util.sizeFromShape(info.shape)), info.shape, info.dtype);
+    return Array.isArray(result) ? result.map(adopt) : adopt(result);
+  }
+
+  /** The same data under another shape. */
+  alias(info: TensorInfo, shape: readonly number[]): TensorInfo {
+    this.incRef(info.dataId);
+    return { dataId: info.dataId, shape: [...shape], dtype: info.dtype };
+  }
+
+  private record(
+    kernel: string,
+    rule: Rule<never>,
+    named: Readonly<Record<string, TensorInfo>>,
+    attrs: unknown,
+    types: readonly TensorType[],
+  ): readonly Entry[] {
+    const inputs = Object.values(named).map(({ dataId, shape, dtype }) => ({
+      entry: this.data.get(dataId),
+      shape,
+      dtype,
+    }));
+    return this.makeNode(kernel, rule, Object.keys(named), inputs, attrs, types).outputs;
+  }
+
+  private makeNode(
+    kernel: string,
+    rule: Rule<never>,
+    names: readonly string[],
+    inputs: Node['inputs'],
+    attrs: unknown,
+    types: readonly TensorType[],
+  ): Node {
+    const outputs: Entry[] = types.map(({ shape, dtype }, output) => ({
+      refCount: 1,
+      dtype,
+      size: sizeOf(shape),
+      host: undefined,
+      device: undefined,
+      node: undefined,
+      output,
+      readers: 0,
+      failure: undefined,
+    }));
+    const node: Node = { kernel, rule, names, inputs, attrs, types, outputs };
+    for (const entry of outputs) entry.node = node;
+    for (const { entry } of inputs) {
+      entry.readers++;
+      if (entry.failure) for (const output of outputs) output.failure = entry.failure;
+    }
+    this.pending.push(node);
+    if (this.pending.length >= MAX_PENDING) this.flush();
+    else if (!this.flushScheduled) {
+      this.flushScheduled = true;
+      queueMicrotask(() => {
+        this.flushScheduled = false;
+        this.flush();
+      });
+    }
+    return node;
+  }
+
+  private expose(entry: Entry, shape: readonly number[], dtype: DataType): TensorInfo {
+    const dataId = {};
+    this.data.set(dataId, entry);
+    return { dataId, shape: [...shape], dtype };
+  }
+
+  private hostEntry(host: DataId, dtype: DataType, size: number): Entry {
+    return {
+      refCount: 1,
+      dtype,
+      size,
+      host,
+      device: undefined,
+      node: undefined,
+      output: 0,
+      readers: 0,
+      failure: undefined,
+    };
+  }
+
+  // ── running ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Starts everything that was recorded and is still needed. Failures wait in the entries for whoever reads them. */
+  flush(): void {
+    const nodes = this.pending;
+    if (nodes.length === 0) return;
+    this.pending = [];
+    const recording = takeRecording(nodes);
+    try {
+      if (recording.outputs.length > 0) this.start(recording);
+    } catch (error) {
+      for (const entry of recording.outputs) entry.failure = error instanceof Error ? error : new Error(String(error));
+    }
+    for (const node of nodes) {
+      for (const { entry } of node.inputs) {
+        entry.readers--;
+        if (entry.refCount === 0 && entry.readers === 0) this.release(entry);
+      }
+      for (const entry of node.outputs) entry.node = undefined;
+    }
+  }
+
+  private start(recording: ReturnType<typeof takeRecording>): void {
+    const failed = recording.leaves.find((entry) => entry.failure !== undefined);
+    if (failed?.failure) throw failed.failure;
+    const { engine } = this;
+    const key = recording.key;
+    let program = this.programs.get(key);
+    try {
+      if (program === undefined) {
+        const compiled = compile(recording, engine.features);
+        engine.reserve(compiled.arenaBytes, compiled.scratchBytes);
+        program = engine.load(compiled);
+      } else this.programs.delete(key); // put back below as the latest used
+      this.programs.set(key, program);
+      if (this.programs.size > MAX_PROGRAMS) this.forgetOldest();
+      engine.reserve(program.compiled.arenaBytes, program.compiled.scratchBytes);
+      this.launch(recording, program);
+    } catch (error) {
+      if (error instanceof HeapFull) throw outOfMemory(error, recording, program?.compiled, engine.heap);
+      throw error;
+    }
+  }
+
+  private launch(recording: ReturnType<typeof takeRecording>, program: Loaded): void {
+    const { engine } = this;
+    const { compiled } = program;
+    const uploads: Upload[] = [];
+    const pointers = recording.leaves.map((entry) => {
+      if (entry.device === undefined) {
+        entry.device = { address: engine.heap.alloc(entry.size * 4), bytes: entry.size * 4, refs: 1, run: 0 };
+        uploads.push({ buffer: entry.device, values: this.cpu.readSync(this.hostId(entry)) as HostValues });
+      }
+      return entry.device.address;
+    });
+    const fresh = compiled.fresh.map(
+      (bytes): DeviceBuffer => ({ address: engine.heap.alloc(bytes), bytes, refs: 0, run: 0 }),
+    );
+    for (const buffer of fresh) pointers.push(buffer.address);
+    const run = engine.run(program, pointers, uploads);
+    for (const { buffer } of uploads) buffer.run = run;
+    compiled.outputs.forEach((place, i) => {
+      const entry = recording.outputs[i];
+      const device =
+        place.kind === 'fresh' ? fresh[place.slot - recording.leaves.length] : recording.leaves[place.input].device;
+      if (device === undefined) throw new Error('internal: an output has no memory');
+      device.refs++;
+      device.run = run;
+      entry.device = device;
+    });
+  }
+
+  private forgetOldest(): void {
+    const oldest = this.programs.keys().next();
+    if (!oldest.done) this.programs.delete(oldest.value);
+  }
+
+  /** Makes sure that an entry's value exists or is on its way. */
+  private materialise(entry: Entry): void {
+    if (entry.node !== undefined) this.flush();
+    if (entry.failure) throw entry.failure;
+  }
+
+  /** An input for a cpu kernel: its value is on the host. */
+  private onHost(info: TensorInfo): TensorInfo {
+    const entry = this.data.get(info.dataId);
+    this.materialise(entry);
+    if (entry.host === undefined) {
+      if (entry.device === undefined) throw new Error('internal: a value is nowhere');
+      this.engine.doneSync(entry.device.run);
+      entry.host = this.cpu.write(this.download(entry.device, entry), [entry.size], entry.dtype);
+    }
+    return { dataId: entry.host, shape: info.shape, dtype: info.dtype };
+  }
+
+  private hostId(entry: Entry): DataId {
+    if (entry.host === undefined) throw new Error('internal: a value is not on the host');
+    return entry.host;
+  }
+
+  private download(device: DeviceBuffer, { size, dtype }: Entry): HostValues {
+    const { heap } = this.engine;
+    const at = device.address / 4;
+    if (dtype === 'float32') return heap.f32.slice(at, at + size);
+    const values = heap.i32.slice(at, at + size);
+    return dtype === 'bool' ? Uint8Array.from(values) : values;
+  }
+
+  private release(entry: Entry): void {
+    if (entry.host !== undefined) {
+      this.cpu.disposeData(entry.host);
+      entry.host = undefined;
+    }
+    if (entry.device !== undefined) {
+      this.releaseDevice(entry.device);
+      entry.device = undefined;
+    }
+  }
+
+  private releaseDevice(device: DeviceBuffer): void {
+    device.refs--;
+    if (device.refs === 0) this.engine.heap.release(device.address);
+  }
+
+  private async finishAll(): Promise<void> {
+    this.flush();
+    await this.engine.doneAll();
+  }
+}
+
+function inferOrNull(
+  rule: Rule<never>,
+  inputs: Readonly<Record<string, TensorInfo>>,
+  attrs: unknown,
+  hasFallback: boolean,
+): readonly TensorType[] | null {
+  for (const { dtype, shape } of Object.values(inputs)) if (!isCompiled(dtype) || sizeOf(shape) === 0) return null;
+  if (!hasFallback) return rule.infer(inputs, attrs as never);
+  try {
+    return rule.infer(inputs, attrs as never);
+  } catch {
+    return null; // wrong arguments: the cpu kernel says so in its own words
+  }
+}
+
+/** The one value of a long array, if there is just one. */
+function uniformValue(values: HostValues): number | undefined {
+  if (values.length < UNIFORM_FROM) return undefined;
+  const [first] = values;
+  if (first !== 0 && first !== 1) return undefined;
+  for (let i = 1; i < values.length; i++) if (values[i] !== first || Object.is(values[i], -0)) return undefined;
+  return first;
+}
+
+function hostArray(dtype: DataType, value: number): HostValues {
+  if (dtype === 'float32') return Float32Array.of(value);
+  return dtype === 'bool' ? Uint8Array.of(value) : Int32Array.of(value);
+}

@@ -1,0 +1,29 @@
+/**
+ * A TensorFlow.js backend that compiles: `import 'tfjs-backend-jit'; await tf.setBackend('jit')`.
+ * Importing registers the backend and its kernels; its threads start when it is first used.
+ */
+import '@tensorflow/tfjs-backend-cpu';
+import { getKernelsForBackend, registerBackend, registerKernel } from '@tensorflow/tfjs-core';
+import { JitBackend } from './backend.ts';
+import { kernelConfigs } from './record/kernels.ts';
+import { rules } from './record/rules.ts';
+import { Engine } from './runtime/engine.ts';
+import { createMemory, threadCount } from './runtime/platform.ts';
+import { ThreadPool } from './runtime/pool.ts';
+import { probeFeatures } from './wasm/features.ts';
+
+export type { JitBackend } from './backend.ts';
+export { OutOfMemoryError } from './memory/out-of-memory.ts';
+
+for (const config of kernelConfigs(getKernelsForBackend('cpu'))) registerKernel(config);
+
+registerBackend(
+  'jit',
+  async () => {
+    const features = await probeFeatures((message) => console.warn(message));
+    const memory = createMemory();
+    const pool = await ThreadPool.start(memory, await threadCount());
+    return new JitBackend(new Engine(memory, features, pool), rules.Fill);
+  },
+  3, // before webgl and wasm (2) and cpu (1) where the user names none
+);

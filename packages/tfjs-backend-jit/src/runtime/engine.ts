@@ -1,0 +1,186 @@
+/**
+ * Runs compiled programs one after another on the thread pool. Programs wait in a queue, so that the caller can
+ * record the next step while this one computes; memory is given and taken in the order of the queue.
+ */
+import type { Compiled } from '../compile.ts';
+import { debug } from '../debug.ts';
+import type { Features } from '../kernels/kernel.ts';
+import type { DeviceBuffer } from '../record/recording.ts';
+import { ModuleBuilder } from '../wasm/assembler.ts';
+import { MARKS, MAX_MARKS, RESERVED } from './control.ts';
+import { Heap } from './heap.ts';
+import type { ThreadPool } from './pool.ts';
+import { printTimes } from './print-plan.ts';
+import { counterBytes } from './program.ts';
+
+/** Values of TF.js on the host, as compiled code holds them: four bytes an element. */
+export type HostValues = Float32Array | Int32Array | Uint8Array;
+
+export interface Upload {
+  readonly buffer: DeviceBuffer;
+  readonly values: HostValues;
+}
+
+/** A program whose modules every thread has. */
+export interface Loaded {
+  readonly id: number;
+  readonly compiled: Compiled;
+  /** Address of launch counters and pointer table. */
+  readonly control: number;
+}
+
+interface Job {
+  readonly number: number;
+  readonly program: Loaded;
+  readonly pointers: readonly number[];
+  readonly uploads: readonly Upload[];
+  readonly arena: number;
+}
+
+export class Engine {
+  readonly heap: Heap;
+  readonly features: Features;
+  readonly pool: ThreadPool;
+  private readonly modules = new Map<string, { id: number; module: WebAssembly.Module }>();
+  private readonly loadedKernels = new Set<number>();
+  private readonly queue: Job[] = [];
+  private running: Job | undefined;
+  private nextJob = 1;
+  /** Jobs up to this number are done. */
+  private finished = 0;
+  private programs = 0;
+  private arena = { address: 0, bytes: 0 };
+  private scratch = { address: 0, bytes: 0 };
+  private failure: Error | undefined;
+  private wake: (() => void)[] = [];
+
+  constructor(memory: WebAssembly.Memory, features: Features, pool: ThreadPool) {
+    this.heap = new Heap(memory, RESERVED);
+    this.features = features;
+    this.pool = pool;
+  }
+
+  /** Compiles a program's Wasm and hands it to the threads. */
+  load(compiled: Compiled): Loaded {
+    const kernels = compiled.kernels.map((kernel) => {
+      let entry = this.modules.get(kernel.key);
+      if (entry === undefined) {
+        const builder = new ModuleBuilder();
+        kernel.emit(builder);
+        const bytes = builder.encode();
+        debug('wasm', () => `${kernel.name}: ${bytes.length} bytes`);
+        entry = { id: this.modules.size, module: new WebAssembly.Module(bytes) };
+        this.modules.set(kernel.key, entry);
+      }
+      return entry;
+    });
+    const fresh = kernels.filter(({ id }) => !this.loadedKernels.has(id));
+    for (const { id } of fresh) this.loadedKernels.add(id);
+    const id = this.programs++;
+    this.pool.load([...new Set(fresh)], {
+      id,
+      module: new WebAssembly.Module(compiled.wasm),
+      kernels: kernels.map((kernel) => kernel.id),
+    });
+    const control = this.heap.alloc(counterBytes(compiled.launches.length) + compiled.slots * 4);
+    return { id, compiled, control };
+  }
+
+  /** The arena and the threads' scratch, at least so large. Throws `HeapFull`. */
+  reserve(arenaBytes: number, scratchBytes: number): void {
+    this.arena = this.enlarge(this.arena, arenaBytes);
+    this.scratch = this.enlarge(this.scratch, scratchBytes * this.pool.threads);
+  }
+
+  /** Queues a run; returns its number. `reserve` was called for it. */
+  run(program: Loaded, pointers: readonly number[], uploads: readonly Upload[]): number {
+    const job: Job = { number: this.nextJob++, program, pointers, uploads, arena: this.arena.address };
+    this.queue.push(job);
+    this.advance();
+    return job.number;
+  }
+
+  isDone(job: number): boolean {
+    if (this.running !== undefined && this.pool.idle) this.finish();
+    return job <= this.finished;
+  }
+
+  /** Resolves when the job is done. */
+  async done(job: number): Promise<void> {
+    while (!this.isDone(job)) await new Promise<void>((resolve) => this.wake.push(resolve));
+    if (this.failure) throw this.failure;
+  }
+
+  /** Resolves when everything that was queued is done. */
+  async doneAll(): Promise<void> {
+    await this.done(this.nextJob - 1);
+  }
+
+  /** Blocks until the job is done. */
+  doneSync(job: number): void {
+    while (!this.isDone(job)) {
+      this.pool.doneSync();
+      this.finish();
+    }
+    if (this.failure) throw this.failure;
+  }
+
+  /** Copies values into Wasm memory, widening bools. The memory must not be in use. */
+  private write({ buffer, values }: Upload): void {
+    const at = buffer.address / 4;
+    if (values instanceof Float32Array) this.heap.f32.set(values, at);
+    else this.heap.i32.set(values, at);
+  }
+
+  private advance(): void {
+    if (this.running !== undefined) return;
+    const job = this.queue.shift();
+    if (job === undefined) return;
+    this.running = job;
+    const { program, pointers } = job;
+    const { launches, scratchBytes } = program.compiled;
+    for (const upload of job.uploads) this.write(upload);
+    const counters = counterBytes(launches.length);
+    const { i32 } = this.heap;
+    i32.fill(0, program.control / 4, (program.control + counters) / 4);
+    pointers.forEach((pointer, slot) => {
+      i32[(program.control + counters) / 4 + slot] = pointer;
+    });
+    this.pool.begin({
+      program: program.id,
+      control: program.control,
+      arena: job.arena,
+      scratch: this.scratch.address,
+      scratchBytes,
+    });
+    this.pool.done().then(
+      () => this.finish(job),
+      (error: Error) => {
+        this.failure = error;
+        this.finish(job);
+      },
+    );
+  }
+
+  /** Takes note of the end of the running job (or of `job`, if that still runs) and starts the next. */
+  private finish(job = this.running): void {
+    if (job === undefined || job !== this.running) return;
+    this.running = undefined;
+    this.finished = job.number;
+    this.pool.rest();
+    debug('time', () => {
+      const starts = new Float64Array(this.heap.memory.buffer, MARKS, MAX_MARKS + 1);
+      return printTimes(job.program.compiled, starts);
+    });
+    this.advance();
+    const waiting = this.wake;
+    this.wake = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  private enlarge(block: { address: number; bytes: number }, bytes: number) {
+    if (bytes <= block.bytes) return block;
+    if (block.bytes > 0) this.heap.release(block.address);
+    return { address: this.heap.alloc(bytes), bytes };
+  }
+}
