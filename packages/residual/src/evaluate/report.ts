@@ -1,0 +1,258 @@
+/** The report of a run: one self-contained page that opens anywhere, without a server or a network.
+ *  `reportPage` is a pure function of `ReportData`; `report-file.ts` puts the page into a file. */
+
+import { type LineChart, lineChart, type Point, smoothed, tickText } from './chart.ts';
+import { confusedPairs, confusionMatrix, mostClasses } from './report-confusion.ts';
+import type { EpochPoint, ReportData, StepPoint } from './report-data.ts';
+import {
+  compact,
+  count,
+  decimal,
+  duration,
+  escapeHtml,
+  percent,
+  plain,
+  plural,
+  shapeText,
+  wilson,
+} from './report-format.ts';
+import { reportScript } from './report-script.ts';
+import { reportStyle } from './report-style.ts';
+import { classScores, classTable, pairTable } from './report-tables.ts';
+
+/** Nothing but the page itself may be loaded: the browser refuses every request. */
+const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+/**
+ * Draws the page. Everything in `data` is escaped: class names and file names may hold any character.
+ *
+ * @returns a complete HTML document.
+ */
+export function reportPage(data: ReportData): string {
+  return [
+    '<!doctype html>',
+    '<html lang="en"><head><meta charset="utf-8">',
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
+    '<meta name="generator" content="residual">',
+    `<title>${escapeHtml(data.name)} · residual</title>`,
+    `<style>${reportStyle}</style></head><body>`,
+    header(data),
+    headline(data),
+    curves(data),
+    confusion(data),
+    perClass(data),
+    mistakes(data),
+    details(data),
+    skipped(data),
+    `<footer>Made by residual on ${escapeHtml(dateText(data.date))}. This page loads nothing from anywhere.</footer>`,
+    '<div id="tip" role="status"></div>',
+    `<script>${reportScript}</script>`,
+    '</body></html>\n',
+  ].join('\n');
+}
+
+function header(data: ReportData): string {
+  const sizes = data.sizes.map(([part, images]) => `${count(images)} ${part}`).join(', ');
+  return `<header><div><p class="eyebrow">Training report</p><h1>${escapeHtml(data.name)}</h1>
+<p class="lead">${escapeHtml(data.architecture)} on ${escapeHtml(data.data)}: ${plural(data.classes.length, 'class', 'classes')}, images of ${escapeHtml(shapeText(data.inputShape))}, ${escapeHtml(sizes)}.</p></div>
+<button class="theme" type="button" hidden>Dark</button></header>`;
+}
+
+function headline(data: ReportData): string {
+  const { hits, total } = tally(data);
+  const [low, high] = wilson(hits, total);
+  const share = total > 0 ? hits / total : Number.NaN;
+  const numbers: string[] = [
+    number(
+      `${data.evaluation.split} accuracy`,
+      percent(share),
+      `${count(hits)} of ${plural(total, 'image')} · 95 % interval ${percent(low).replace(' %', '')}–${percent(high)}`,
+    ),
+    number(
+      `${data.evaluation.split} loss`,
+      decimal(data.evaluation.loss),
+      data.evaluation.topFive === undefined || data.classes.length <= 5
+        ? ''
+        : `top five ${percent(data.evaluation.topFive)}`,
+    ),
+  ];
+  if (data.training !== undefined) {
+    const { training } = data;
+    const images = data.sizes.find(([part]) => part === 'train')?.[1];
+    numbers.push(
+      number('epochs', count(training.epochsDone), images === undefined ? '' : `of ${plural(images, 'image')}`),
+      number('training time', duration(training.seconds), ''),
+      number('images per second', training.imagesPerSecond > 0 ? speed(training.imagesPerSecond) : '–', ''),
+    );
+  }
+  numbers.push(number('parameters', compact(data.parameters), count(data.parameters)));
+  return `<dl class="numbers">${numbers.join('')}</dl>`;
+}
+
+/** A figure with its unit set smaller. */
+function number(name: string, value: string, under: string): string {
+  const text = escapeHtml(value).replace(/(\d) ([^\d ]+)/g, '$1<small>$2</small>');
+  return `<div><dt>${escapeHtml(name)}</dt><dd>${text}<p class="under">${escapeHtml(under)}</p></dd></div>`;
+}
+
+function curves(data: ReportData): string {
+  const { training } = data;
+  if (training === undefined || training.steps.length === 0) return '';
+  const { steps, epochs } = training;
+  const of = (value: (step: StepPoint) => number | undefined): Point[] =>
+    steps.flatMap((step) => {
+      const y = value(step);
+      return y === undefined ? [] : [{ x: step.epoch, y }];
+    });
+  const held = (value: (epoch: EpochPoint) => number | undefined): Point[] =>
+    epochs.flatMap((epoch) => {
+      const y = value(epoch);
+      return y === undefined ? [] : [{ x: epoch.epoch, y }];
+    });
+  const xLabel = 'epoch';
+  const loss = [
+    smoothed(
+      'training',
+      1,
+      of((step) => step.loss),
+    ),
+  ];
+  const accuracy = [
+    smoothed(
+      'training',
+      1,
+      of((step) => step.accuracy),
+    ),
+  ];
+  const heldLoss = held((epoch) => epoch.validationLoss);
+  const heldAccuracy = held((epoch) => epoch.validationAccuracy);
+  const charts: (LineChart & { note: string })[] = [
+    {
+      title: 'Loss',
+      note: 'lower is better',
+      xLabel,
+      low: 0,
+      format: decimal,
+      series: heldLoss.length > 0 ? [...loss, { name: 'validation', color: 2, dots: true, points: heldLoss }] : loss,
+    },
+    {
+      title: 'Accuracy',
+      note: 'higher is better',
+      xLabel,
+      high: 1,
+      format: (y) => percent(y),
+      tickFormat: (y, step) => `${tickText(Number((y * 100).toPrecision(12)), step * 100)} %`,
+      series:
+        heldAccuracy.length > 0
+          ? [...accuracy, { name: 'validation', color: 2, dots: true, points: heldAccuracy }]
+          : accuracy,
+    },
+  ];
+  const rate = of((step) => step.learningRate);
+  if (rate.length > 0) {
+    const points =
+      rate.length > 400 ? rate.filter((_, i) => i % Math.ceil(rate.length / 400) === 0 || i === rate.length - 1) : rate;
+    charts.push({
+      title: 'Learning rate',
+      note: '',
+      xLabel,
+      low: 0,
+      format: plain,
+      height: 200,
+      series: [{ name: 'rate', color: 3, points }],
+    });
+  }
+  const pace = of((step) => step.imagesPerSecond);
+  if (pace.length > 0) {
+    charts.push({
+      title: 'Speed',
+      note: 'images per second',
+      xLabel,
+      low: 0,
+      format: speed,
+      height: 200,
+      series: [smoothed('images/s', 3, pace)],
+    });
+  }
+  const figures = charts
+    .filter((chart) => chart.series.some((series) => series.points.length > 0))
+    .map(
+      (chart) =>
+        `<figure><figcaption>${escapeHtml(chart.title)}${chart.note === '' ? '' : `<span>${escapeHtml(chart.note)}</span>`}</figcaption>${lineChart(chart)}</figure>`,
+    );
+  const watched =
+    heldLoss.length + heldAccuracy.length > 0 ? ' Dots are the whole validation set after each epoch.' : '';
+  return `<section><h2>How it learned</h2><p>Training values are measured on each batch as it was seen, augmented; the line is their running mean and the tint their spread.${watched}</p><div class="charts">${figures.join('')}</div></section>`;
+}
+
+function confusion(data: ReportData): string {
+  const matrix = { classes: data.classes, counts: data.evaluation.confusion };
+  const wide = data.classes.length > 16;
+  const pairs = confusedPairs(matrix, wide ? 15 : 9);
+  const name = (i: number) => escapeHtml(data.classes[i] ?? '');
+  const list = pairs.map(
+    (pair) =>
+      `<li><span><b>${name(pair.actual)}</b><span class="arrow">→</span>${name(pair.predicted)}</span><span>${count(pair.count)}</span><small>${percent(pair.share)} of this class</small></li>`,
+  );
+  const cut =
+    data.classes.length > mostClasses
+      ? ` Shown are the ${mostClasses} classes with the most mistakes of ${count(data.classes.length)}.`
+      : '';
+  const aside =
+    list.length === 0
+      ? '<p class="note">Not one mistake.</p>'
+      : `<h3>Most confused</h3><ol class="confused">${list.join('')}</ol>`;
+  return `<section><h2>What it mixes up</h2><p>Each row is a true class and adds up to all of its ${escapeHtml(data.evaluation.split)} images; each column is what the network said.${cut}</p>
+<div class="matrix${wide ? ' wide' : ''}"><div>${confusionMatrix(matrix)}<div class="key"><span><i class="hit"></i>right, 0–100 % of the row</span><span><i class="miss"></i>mistaken, up to the largest confusion</span></div></div><div>${aside}</div></div></section>`;
+}
+
+function perClass(data: ReportData): string {
+  const scores = classScores(data.classes, data.evaluation.confusion);
+  return `<section><h2>Class by class</h2><p>Precision: of the images given this name, how many deserve it. Recall: of the images that deserve it, how many were given it. F1 is their harmonic mean. Click a heading to sort.</p>${classTable(scores)}</section>`;
+}
+
+function mistakes(data: ReportData): string {
+  if (data.mistakes.length === 0) return '';
+  const pixels = (data.inputShape[0] ?? 0) <= 96;
+  const name = (i: number) => escapeHtml(data.classes[i] ?? '');
+  const figures = data.mistakes.map((one) => {
+    const alt = `true class ${data.classes[one.actual] ?? ''}, predicted ${data.classes[one.predicted] ?? ''}`;
+    return `<figure><img${pixels ? ' class="pixels"' : ''} src="${escapeHtml(one.picture)}" alt="${escapeHtml(alt)}" loading="lazy">
+<p><span class="said">${name(one.predicted)}</span><span>${percent(one.probability)}</span><span class="was">${name(one.actual)}</span><span>${percent(one.probabilityOfTruth)}</span></p><small>${escapeHtml(one.source)}</small></figure>`;
+  });
+  return `<section><h2>The worst mistakes</h2><p>Where the network was surest and wrong: in <b style="color:var(--orange)">orange</b> what it said, in <b style="color:var(--blue)">blue</b> the label, each with its probability. Look here for wrong labels.</p><div class="mistakes">${figures.join('')}</div></section>`;
+}
+
+function details(data: ReportData): string {
+  const again =
+    data.reproduce.length > 0
+      ? `<h3>Train it again</h3><pre>${data.reproduce.map(escapeHtml).join('\n')}</pre><p class="note" style="margin-top:10px">The same seed gives the same weights, bit for bit, on any number of threads.</p>`
+      : '';
+  return `<section><h2>How it was made</h2><div class="details"><div><h3>Options</h3>${pairTable(data.options)}</div><div><h3>Environment</h3>${pairTable(data.environment)}<div style="margin-top:28px">${again}</div></div></div></section>`;
+}
+
+function skipped(data: ReportData): string {
+  if (data.skipped.length === 0) return '';
+  const most = 200;
+  const rows = data.skipped
+    .slice(0, most)
+    .map((file) => `<tr><td><code>${escapeHtml(file.path)}</code></td><td>${escapeHtml(file.reason)}</td></tr>`);
+  const more = data.skipped.length > most ? `<p class="note">And ${count(data.skipped.length - most)} more.</p>` : '';
+  return `<section><h2>Skipped files</h2><p>${plural(data.skipped.length, 'file')} could not be used and took no part.</p><div class="scroll"><table><thead><tr><th scope="col">file</th><th scope="col">reason</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>${more}</section>`;
+}
+
+function tally(data: ReportData): { hits: number; total: number } {
+  const rows = data.evaluation.confusion;
+  const hits = rows.reduce((sum, row, i) => sum + (row[i] ?? 0), 0);
+  const total = rows.reduce((sum, row) => sum + row.reduce((all, value) => all + value, 0), 0);
+  return { hits, total };
+}
+
+function speed(value: number): string {
+  return value >= 99.5 ? count(value) : value.toFixed(1);
+}
+
+function dateText(date: Date): string {
+  return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
