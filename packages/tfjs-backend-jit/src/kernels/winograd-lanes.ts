@@ -1,0 +1,159 @@
+/**
+ * Arithmetic on neighbouring channels: 8 at a time in two v128 that the revectoriser joins, or 4 in one.
+ * The 1-D and 2-D transforms of Winograd's convolution are written in it.
+ */
+import { type Expr, type Func, f32x4, type Local, v128 } from '../wasm/assembler.ts';
+import type { Features } from './kernel.ts';
+import type { Factored, Term } from './winograd-matrix.ts';
+
+/** One value per channel of the group; null is zero, known while emitting, and costs nothing. */
+export type Lanes = readonly Local[] | null;
+
+/** Emits into one function. Every result gets locals of its own. */
+export class LaneEmitter {
+  /** Bytes of a group of channels. */
+  readonly bytes: number;
+  private readonly f: Func;
+  private readonly relaxed: boolean;
+  private readonly constants = new Map<number, Local>();
+
+  constructor(f: Func, features: Features) {
+    this.f = f;
+    this.relaxed = features.relaxed;
+    this.bytes = groupBytes(features);
+  }
+
+  /** Sets up the factors of a matrix; to be called before the loop, since V8 moves no constant out of one. */
+  prepare(matrix: Factored): void {
+    for (const factor of factorsOf(matrix)) {
+      if (factor === 1 || this.constants.has(factor)) continue;
+      const local = this.f.local('v128');
+      this.f.set(local, v128.const_f32x4(factor));
+      this.constants.set(factor, local);
+    }
+  }
+
+  load(at: Local, offset: number): Lanes {
+    return this.make((h) => v128.load(at, offset + 16 * h));
+  }
+
+  /** Stores the high half first, as the revectoriser wants it. */
+  store(at: Local, offset: number, value: Lanes): void {
+    for (let h = this.bytes / 16 - 1; h >= 0; h--) {
+      this.f.push(v128.store(at, value?.[h] ?? v128.const_f32x4(0), offset + 16 * h));
+    }
+  }
+
+  add(a: Lanes, b: Lanes): Lanes {
+    if (a === null) return b;
+    if (b === null) return a;
+    return this.make((h) => f32x4.add(a[h], b[h]));
+  }
+
+  sub(a: Lanes, b: Lanes): Lanes {
+    if (b === null) return a;
+    if (a === null) return this.make((h) => f32x4.neg(b[h]));
+    return this.make((h) => f32x4.sub(a[h], b[h]));
+  }
+
+  /** factor · x + y, with a factor that `prepare` knows. */
+  multiplyAdd(factor: number, x: Lanes, y: Lanes): Lanes {
+    if (x === null) return y;
+    if (factor === 1) return this.add(y, x);
+    if (factor === -1) return this.sub(y, x);
+    const k = this.constants.get(Math.abs(factor));
+    if (k === undefined) throw new Error(`internal: Winograd factor ${factor} was not prepared`);
+    if (y === null) {
+      const product = this.make((h) => f32x4.mul(k, x[h]));
+      return factor < 0 ? this.sub(null, product) : product;
+    }
+    if (this.relaxed) {
+      const op = factor < 0 ? f32x4.relaxed_nmadd : f32x4.relaxed_madd;
+      return this.make((h) => op(k, x[h], y[h]));
+    }
+    const op = factor < 0 ? f32x4.sub : f32x4.add;
+    return this.make((h) => op(y[h], f32x4.mul(k, x[h])));
+  }
+
+  private make(half: (h: number) => Expr): Local[] {
+    const locals = this.f.locals('v128', this.bytes / 16);
+    locals.forEach((local, h) => {
+      this.f.set(local, half(h));
+    });
+    return locals;
+  }
+}
+
+/** Bytes of the channels that go together. */
+export const groupBytes = (features: Features): number => (features.wide ? 32 : 16);
+
+/** matrix · values. */
+export function apply(e: LaneEmitter, matrix: Factored, values: readonly Lanes[]): Lanes[] {
+  return matrix.rows.flatMap((row) => {
+    if (row.kind === 'single') return [sum(e, row.terms, values)];
+    const even = sum(e, row.even, values);
+    const odd = sum(e, row.odd, values);
+    return [e.multiplyAdd(row.scale, odd, even), e.multiplyAdd(-row.scale, odd, even)];
+  });
+}
+
+/** matrixᵀ · values. */
+export function applyTransposed(e: LaneEmitter, matrix: Factored, values: readonly Lanes[]): Lanes[] {
+  const operands: Lanes[] = [];
+  const sums: Term[][] = Array.from({ length: matrix.columns }, () => []);
+  const use = (operand: Lanes, terms: readonly Term[], scale: number) => {
+    for (const { index, factor } of terms) sums[index].push({ index: operands.length, factor: factor * scale });
+    operands.push(operand);
+  };
+  let next = 0;
+  for (const row of matrix.rows) {
+    const [first, second] = [values[next], values[next + 1]];
+    if (row.kind === 'single') {
+      use(first, row.terms, 1);
+      next += 1;
+    } else {
+      use(e.add(first, second), row.even, 1);
+      use(e.sub(first, second), row.odd, row.scale);
+      next += 2;
+    }
+  }
+  return sums.map((terms) => sum(e, terms, operands));
+}
+
+/**
+ * The 2-D transform M d Mᵀ by a 1-D one over the columns, then over the rows; `size` is d's height and width.
+ * `store` is called for every row in order.
+ */
+export function transform2d(
+  size: number,
+  along: (values: readonly Lanes[]) => Lanes[],
+  load: (row: number, column: number) => Lanes,
+  store: (row: number, values: readonly Lanes[]) => void,
+): void {
+  const range = Array.from({ length: size }, (_, i) => i);
+  const columns = range.map((column) => along(range.map((row) => load(row, column))));
+  for (let row = 0; row < columns[0].length; row++) {
+    store(row, along(columns.map((column) => column[row])));
+  }
+}
+
+/** Starts from a term without a factor, so that all others are multiply-adds. */
+function sum(e: LaneEmitter, terms: readonly Term[], values: readonly Lanes[]): Lanes {
+  const plain = terms.find((t) => t.factor === 1 && values[t.index] !== null);
+  let total = plain ? values[plain.index] : null;
+  for (const term of terms) {
+    if (term !== plain) total = e.multiplyAdd(term.factor, values[term.index], total);
+  }
+  return total;
+}
+
+/** The magnitudes of the factors of `apply` and `applyTransposed`. */
+function factorsOf(matrix: Factored): number[] {
+  return matrix.rows
+    .flatMap((row) =>
+      row.kind === 'single'
+        ? row.terms.map((t) => t.factor)
+        : [row.scale, ...[...row.even, ...row.odd].map((t) => t.factor), ...row.odd.map((t) => t.factor * row.scale)],
+    )
+    .map(Math.abs);
+}

@@ -1,0 +1,250 @@
+/**
+ * The products between the transforms, plane by plane: M = V·U for a convolution, dU = Vᵀ·D for the filter's gradient.
+ * Both run in tiles of 6 rows × 16 columns (6 × 8 without 256-bit operations) held in registers.
+ */
+import { call, type Expr, type Func, f32x4, i32, type Local, type ModuleBuilder, v128 } from '../wasm/assembler.ts';
+import type { Features } from './kernel.ts';
+import { type Grid, PANEL, planeBytes } from './winograd-grid.ts';
+
+const ROW = PANEL * 4;
+
+/** Floats of a row that one register tile covers: 4 v128, 12 of 16 AVX registers in 6 rows; 2 without AVX. */
+const vectorsPerRow = (features: Features): number => (features.wide ? 4 : 2);
+
+/** Panels are as wide as the tile, or twice as wide; then a product runs once for each half. */
+const halves = (features: Features): readonly number[] => (features.wide ? [0] : [0, ROW / 2]);
+
+/** The shape of M = V·U in one plane; all three matrices lie in panels. */
+export interface Product {
+  /** Rows between panels of V and of M. */
+  readonly planeTiles: number;
+  readonly inChannels: number;
+  readonly features: Features;
+}
+
+/**
+ * Emits `product(v, u, m, panels)` for exactly `rows` rows: M = V·U for `panels` panels of U and M.
+ * V needs no copy: its values are read one by one into all lanes.
+ */
+export function emitProduct(m: ModuleBuilder, spec: Product, rows: number): number {
+  const strips = splitRows(rows).map((strip) => ({ ...strip, func: emitStrip(m, spec, strip.rows) }));
+  return m.func(null, ['i32', 'i32', 'i32', 'i32'], [], (f) => {
+    const [v, u, out, panels] = f.params;
+    let at = 0;
+    for (const { rows, count, func } of strips) {
+      const shifted = (base: Expr, by: number) => i32.add(base, i32.const(by));
+      for (const half of halves(spec.features)) {
+        const args = [shifted(v, at), shifted(u, half), shifted(out, at + half), i32.const(count), panels];
+        f.push(call(func, ...args));
+      }
+      at += rows * count * ROW;
+    }
+  });
+}
+
+/** Cuts rows into strips of 6, and as few of 5 and 4 as possible; register tiles of fewer rows are slower. */
+export function splitRows(total: number): { rows: number; count: number }[] {
+  if (total < 4) return [{ rows: total, count: 1 }];
+  let sixes = Math.floor(total / 6);
+  const rest: number[] = [];
+  const left = total % 6;
+  if (left === 1 && sixes === 1) rest.push(4, 3);
+  else if (left === 1) rest.push(5, 4, 4);
+  else if (left === 2) rest.push(4, 4);
+  else if (left === 3) rest.push(5, 4);
+  else if (left > 0) rest.push(left);
+  sixes -= (rest.reduce((a, b) => a + b, 0) - left) / 6;
+  return [6, 5, 4, 3].flatMap((rows) => {
+    const count = rows === 6 ? sixes : rest.filter((r) => r === rows).length;
+    return count > 0 ? [{ rows, count }] : [];
+  });
+}
+
+/** Emits `strip(v, u, m, count, panels)`: `count` strips of `rows` rows, for each of `panels` panels. */
+function emitStrip(m: ModuleBuilder, spec: Product, rows: number): number {
+  const { planeTiles, inChannels, features } = spec;
+  const panelOfRows = planeTiles * ROW;
+  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
+    const [v, u, out, count, panels] = f.params;
+    const [strip, row, left, a, b, c] = f.locals('i32', 6);
+    const tile = new RegisterTile(f, rows, features);
+    f.loop((nextPanel) => {
+      f.set(strip, count);
+      f.set(row, v);
+      f.set(c, out);
+      f.loop((nextStrip) => {
+        f.set(a, row);
+        f.set(b, u);
+        tile.clear();
+        f.set(left, i32.const(inChannels / PANEL));
+        f.loop((next) => {
+          for (let k = 0; k < PANEL; k++) tile.multiplyAdd(a, (i) => i * ROW + k * 4, b, k * ROW);
+          f.inc(a, panelOfRows);
+          f.inc(b, PANEL * ROW);
+          f.set(left, i32.sub(left, i32.const(1)));
+          f.brIf(next, left);
+        });
+        tile.store(c, false);
+        f.inc(row, rows * ROW);
+        f.inc(c, rows * ROW);
+        f.set(strip, i32.sub(strip, i32.const(1)));
+        f.brIf(nextStrip, strip);
+      });
+      f.inc(u, inChannels * ROW);
+      f.inc(out, panelOfRows);
+      f.set(panels, i32.sub(panels, i32.const(1)));
+      f.brIf(nextPanel, panels);
+    });
+  });
+}
+
+/** The shape of dU = Vᵀ·D in all planes: a block of channels of both, tiles as rows. */
+export interface Reduction {
+  readonly grid: Grid;
+  /** Rows between panels of V and D. */
+  readonly planeTiles: number;
+  /** Channels per plane of V and D. */
+  readonly planeIn: number;
+  readonly planeOut: number;
+  /** Channels of the block; its planes of dU are panels [outChannels/16][inChannels][16]. */
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** Tiles are reduced in stretches of this many, whose panels of V and D stay in the cache. */
+  readonly stretch: number;
+  readonly features: Features;
+}
+
+/** Unrolled tiles of a reduction. */
+const UNROLL = 4;
+
+/**
+ * Emits `reduce(v, d, du, count, first)`: dU of the block (+)= Σ over `count` tiles of Vᵀ·D in every plane.
+ * The first stretch is written if `first`; all others are added, in order.
+ */
+export function emitReduction(m: ModuleBuilder, spec: Reduction): number {
+  const { grid, planeTiles, inChannels, outChannels, stretch, features } = spec;
+  // 16 rows of dU per panel of V: 6 + 5 + 5.
+  const bands = [
+    { from: 0, func: emitBand(m, spec, 6, 0) },
+    { from: 6, func: emitBand(m, spec, 5, 6) },
+    { from: 11, func: emitBand(m, spec, 5, 11) },
+  ];
+  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
+    const [v, d, du, count, first] = f.params;
+    const [plane, done, tiles, fresh, panel, a, b, c] = f.locals('i32', 8);
+    f.for(plane, 0, grid.planes, 1, () => {
+      f.for(done, 0, count, stretch, () => {
+        f.set(tiles, i32.sub(count, done));
+        f.if(i32.gt_u(tiles, i32.const(stretch)), () => f.set(tiles, i32.const(stretch)));
+        f.set(fresh, i32.and(first, i32.eqz(done)));
+        f.set(a, i32.add(v, i32.mul(done, i32.const(ROW))));
+        f.set(b, i32.add(d, i32.mul(done, i32.const(ROW))));
+        f.set(c, du);
+        f.for(panel, 0, inChannels / PANEL, 1, () => {
+          for (const { from, func } of bands) {
+            for (const half of halves(features)) {
+              const right = i32.add(b, i32.const(half));
+              const out = i32.add(c, i32.const(from * ROW + half));
+              f.push(call(func, a, right, out, tiles, i32.const(outChannels / PANEL), fresh));
+            }
+          }
+          f.inc(a, planeTiles * ROW);
+          f.inc(c, PANEL * ROW);
+        });
+      });
+      f.inc(v, planeBytes(planeTiles, spec.planeIn));
+      f.inc(d, planeBytes(planeTiles, spec.planeOut));
+      f.inc(du, planeBytes(inChannels, outChannels));
+    });
+  });
+}
+
+/** Emits `band(v, d, du, count, panels, first)`: `rows` rows of dU, from channel `from` of V's panel, times panels of D. */
+function emitBand(m: ModuleBuilder, spec: Reduction, rows: number, from: number): number {
+  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
+    const [v, d, du, count, panels, first] = f.params;
+    const [left, a, b] = f.locals('i32', 3);
+    const tile = new RegisterTile(f, rows, spec.features);
+    const steps = (unroll: number) => {
+      f.loop((next) => {
+        for (let k = 0; k < unroll; k++) tile.multiplyAdd(a, (i) => k * ROW + (from + i) * 4, b, k * ROW);
+        f.inc(a, unroll * ROW);
+        f.inc(b, unroll * ROW);
+        f.set(left, i32.sub(left, i32.const(1)));
+        f.brIf(next, left);
+      });
+    };
+    f.loop((nextPanel) => {
+      f.set(a, v);
+      f.set(b, d);
+      tile.clear();
+      f.set(left, i32.div_u(count, i32.const(UNROLL)));
+      f.if(left, () => steps(UNROLL));
+      f.set(left, i32.rem_u(count, i32.const(UNROLL)));
+      f.if(left, () => steps(1));
+      f.if(
+        first,
+        () => tile.store(du, false),
+        () => tile.store(du, true),
+      );
+      f.inc(d, spec.planeTiles * ROW);
+      f.inc(du, spec.inChannels * ROW);
+      f.set(panels, i32.sub(panels, i32.const(1)));
+      f.brIf(nextPanel, panels);
+    });
+  });
+}
+
+/** Sums of `rows` × 16 or × 8 floats in registers. */
+class RegisterTile {
+  private readonly f: Func;
+  private readonly relaxed: boolean;
+  private readonly sums: readonly (readonly Local[])[];
+  private readonly right: readonly Local[];
+  private readonly value: Local;
+
+  constructor(f: Func, rows: number, features: Features) {
+    const vectors = vectorsPerRow(features);
+    this.f = f;
+    this.relaxed = features.relaxed;
+    this.sums = Array.from({ length: rows }, () => f.locals('v128', vectors));
+    this.right = f.locals('v128', vectors);
+    this.value = f.local('v128');
+  }
+
+  clear(): void {
+    for (const row of this.sums) for (const sum of row) this.f.set(sum, v128.const_f32x4(0));
+  }
+
+  /** sums[i] += the float at a + `offset(i)` times the row at b + `at`. */
+  multiplyAdd(a: Local, offset: (row: number) => number, b: Local, at: number): void {
+    this.right.forEach((vector, j) => {
+      this.f.set(vector, v128.load(b, at + j * 16));
+    });
+    this.sums.forEach((row, i) => {
+      this.f.set(this.value, v128.load32_splat(a, offset(i)));
+      row.forEach((sum, j) => {
+        const right = this.right[j];
+        const next = this.relaxed
+          ? f32x4.relaxed_madd(this.value, right, sum)
+          : f32x4.add(f32x4.mul(this.value, right), sum);
+        this.f.set(sum, next);
+      });
+    });
+  }
+
+  /** Writes the sums to rows at `at`, or adds them; each pair of vectors high half first. */
+  store(at: Local, add: boolean): void {
+    this.sums.forEach((row, i) => {
+      if (add) {
+        row.forEach((sum, j) => {
+          this.f.set(sum, f32x4.add(sum, v128.load(at, i * ROW + j * 16)));
+        });
+      }
+      for (let j = 0; j < row.length; j += 2) {
+        this.f.push(v128.store(at, row[j + 1], i * ROW + (j + 1) * 16));
+        this.f.push(v128.store(at, row[j], i * ROW + j * 16));
+      }
+    });
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * Walks over tiles and transforms each, between images in NHWC and planes of panels: image → V = Bᵀ d B,
+ * M → image Y = Aᵀ m A, and gradient of the output → D = A dy Aᵀ.
+ */
+import { call, type Expr, type Func, i32, type Local, type ModuleBuilder, select } from '../wasm/assembler.ts';
+import type { Features } from './kernel.ts';
+import { type Convolution, type Grid, PANEL, planeBytes } from './winograd-grid.ts';
+import { apply, applyTransposed, groupBytes, LaneEmitter, transform2d } from './winograd-lanes.ts';
+import { matrices } from './winograd-matrix.ts';
+
+/** What one transform handles: tiles of an image, and the planes where their products are. */
+export interface TileSpec {
+  readonly convolution: Convolution;
+  readonly grid: Grid;
+  /** Tiles (rows of the panels) per plane. */
+  readonly planeTiles: number;
+  /** Channels per plane. */
+  readonly planeChannels: number;
+  /** Channels that one call transforms, a multiple of 16. */
+  readonly channels: number;
+  readonly features: Features;
+}
+
+/** Bytes of zeros that `emitImageTransform`'s function needs, for the rows of a patch outside of the image. */
+export const zeroBytes = (c: Convolution, grid: Grid): number => grid.n * c.inChannels * 4;
+
+/**
+ * Emits `image(x, first, count, v, zeros)`: the patches of `count` tiles from tile `first` → V.
+ * Columns outside of the image are known while emitting, one function for each case; rows outside are read from zeros.
+ */
+export function emitImageTransform(m: ModuleBuilder, spec: TileSpec): number {
+  const { convolution: c, grid } = spec;
+  const pixel = c.inChannels * 4;
+  const runs = runsOf(grid.columns, (tile) => {
+    const x = tile * grid.m - c.padLeft;
+    const from = Math.max(0, -x);
+    return [from, Math.max(from, Math.min(grid.n, c.inWidth - x))];
+  });
+  const variants = runs.map(({ value: [from, to] }) => emitPatch(m, spec, pixel, from, to));
+  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
+    const [image, first, count, v, zeros] = f.params;
+    const [left, top, base] = f.locals('i32', 3);
+    const rows = f.locals('i32', grid.n);
+    walk(f, grid, first, count, v, ({ batch, row, column }) => {
+      f.set(top, i32.sub(i32.mul(row, i32.const(grid.m)), i32.const(c.padTop)));
+      f.set(left, i32.sub(i32.mul(column, i32.const(grid.m)), i32.const(c.padLeft)));
+      f.set(left, select(left, i32.const(0), i32.ge_s(left, i32.const(0))));
+      f.set(base, i32.add(image, pixelOffset(batch, top, left, c.inHeight, c.inWidth, pixel)));
+      rows.forEach((pointer, i) => {
+        const inside = i32.lt_u(i32.add(top, i32.const(i)), i32.const(c.inHeight));
+        f.set(pointer, select(i32.add(base, i32.const(i * c.inWidth * pixel)), zeros, inside));
+      });
+      dispatch(f, column, runs, (i) => f.push(call(variants[i], v, ...rows)));
+    });
+  });
+}
+
+/** Emits `patch(v, row0, …)` for patches whose columns `from` ≤ j < `to` lie in the image; rows point at column `from`. */
+function emitPatch(m: ModuleBuilder, spec: TileSpec, pixel: number, from: number, to: number): number {
+  const { grid, features } = spec;
+  const { image } = matrices(grid.m);
+  const plane = planeBytes(spec.planeTiles, spec.planeChannels);
+  const types = Array.from({ length: grid.n + 1 }, () => 'i32' as const);
+  return m.func(null, types, [], (f) => {
+    const [v, ...rows] = f.params;
+    const e = new LaneEmitter(f, features);
+    e.prepare(image);
+    eachGroup(f, spec, v, rows, () => {
+      transform2d(
+        grid.n,
+        (values) => apply(e, image, values),
+        (i, j) => (j < from || j >= to ? null : e.load(rows[i], (j - from) * pixel)),
+        (i, values) => {
+          values.forEach((value, j) => {
+            e.store(v, (i * grid.n + j) * plane, value);
+          });
+        },
+      );
+    });
+  });
+}
+
+/** Emits `output(m, first, count, y)`: the products of `count` tiles → their outputs, from tile `first`. */
+export function emitOutputTransform(m: ModuleBuilder, spec: TileSpec): number {
+  const { grid, features } = spec;
+  const { tile } = matrices(grid.m);
+  const plane = planeBytes(spec.planeTiles, spec.planeChannels);
+  return emitOutputWalk(m, spec, (pixel, height, width) =>
+    m.func(null, ['i32', 'i32'], [], (f) => {
+      const [products, y] = f.params;
+      const e = new LaneEmitter(f, features);
+      e.prepare(tile);
+      eachGroup(f, spec, products, [y], () => {
+        transform2d(
+          grid.n,
+          (values) => applyTransposed(e, tile, values),
+          (i, j) => e.load(products, (i * grid.n + j) * plane),
+          (i, values) => {
+            if (i >= height) return;
+            values.slice(0, width).forEach((value, j) => {
+              e.store(y, (i * spec.convolution.outWidth + j) * pixel, value);
+            });
+          },
+        );
+      });
+    }),
+  );
+}
+
+/** Emits `gradient(d, first, count, dy)`: the gradients of `count` tiles of the output → D, from tile `first`. */
+export function emitGradientTransform(m: ModuleBuilder, spec: TileSpec): number {
+  const { grid, features } = spec;
+  const { tile } = matrices(grid.m);
+  const plane = planeBytes(spec.planeTiles, spec.planeChannels);
+  return emitOutputWalk(m, spec, (pixel, height, width) =>
+    m.func(null, ['i32', 'i32'], [], (f) => {
+      const [d, dy] = f.params;
+      const e = new LaneEmitter(f, features);
+      e.prepare(tile);
+      eachGroup(f, spec, d, [dy], () => {
+        transform2d(
+          grid.m,
+          (values) => apply(e, tile, values),
+          (i, j) => (i < height && j < width ? e.load(dy, (i * spec.convolution.outWidth + j) * pixel) : null),
+          (i, values) => {
+            values.forEach((value, j) => {
+              e.store(d, (i * grid.n + j) * plane, value);
+            });
+          },
+        );
+      });
+    }),
+  );
+}
+
+/** Emits a walk over tiles of the output; `emitTile(pixel, height, width)` makes the function of tiles of one size. */
+function emitOutputWalk(
+  m: ModuleBuilder,
+  spec: TileSpec,
+  emitTile: (pixel: number, height: number, width: number) => number,
+): number {
+  const { convolution: c, grid } = spec;
+  const pixel = c.outChannels * 4;
+  const heights = runsOf(grid.rows, (tile) => [Math.min(grid.m, c.outHeight - tile * grid.m)]);
+  const widths = runsOf(grid.columns, (tile) => [Math.min(grid.m, c.outWidth - tile * grid.m)]);
+  const variants = heights.map((h) => widths.map((w) => emitTile(pixel, h.value[0], w.value[0])));
+  return m.func(null, ['i32', 'i32', 'i32', 'i32'], [], (f) => {
+    const [planes, first, count, image] = f.params;
+    const [top, left, at] = f.locals('i32', 3);
+    walk(f, grid, first, count, planes, ({ batch, row, column }) => {
+      f.set(top, i32.mul(row, i32.const(grid.m)));
+      f.set(left, i32.mul(column, i32.const(grid.m)));
+      f.set(at, i32.add(image, pixelOffset(batch, top, left, c.outHeight, c.outWidth, pixel)));
+      dispatch(f, row, heights, (h) => dispatch(f, column, widths, (w) => f.push(call(variants[h][w], planes, at))));
+    });
+  });
+}
+
+/** Repeats `body` for each group of channels of one tile: steps `panels` from panel to panel, `pixels` along a pixel. */
+function eachGroup(f: Func, spec: TileSpec, panels: Local, pixels: readonly Local[], body: () => void): void {
+  const bytes = groupBytes(spec.features);
+  const left = f.local('i32');
+  f.set(left, i32.const((spec.channels * 4) / bytes));
+  f.loop((top) => {
+    body();
+    for (const pixel of pixels) f.inc(pixel, bytes);
+    f.inc(panels, bytes);
+    f.if(i32.eqz(i32.and(panels, i32.const(PANEL * 4 - 1))), () => f.inc(panels, (spec.planeTiles - 1) * PANEL * 4));
+    f.set(left, i32.sub(left, i32.const(1)));
+    f.brIf(top, left);
+  });
+}
+
+interface TilePlace {
+  readonly batch: Local;
+  readonly row: Local;
+  readonly column: Local;
+}
+
+/** Visits tiles `first` … `first` + `count` − 1; `panels` moves along one row per tile. */
+function walk(f: Func, grid: Grid, first: Local, count: Local, panels: Local, body: (place: TilePlace) => void): void {
+  const [tile, end, batch, row, column] = f.locals('i32', 5);
+  f.set(end, i32.add(first, count));
+  f.for(tile, first, end, 1, () => {
+    f.set(row, i32.div_u(tile, i32.const(grid.columns)));
+    f.set(column, i32.sub(tile, i32.mul(row, i32.const(grid.columns))));
+    f.set(batch, i32.div_u(row, i32.const(grid.rows)));
+    f.set(row, i32.sub(row, i32.mul(batch, i32.const(grid.rows))));
+    body({ batch, row, column });
+    f.inc(panels, PANEL * 4);
+  });
+}
+
+/** Byte offset of a pixel; `y` may be negative. */
+function pixelOffset(batch: Expr, y: Expr, x: Expr, height: number, width: number, pixel: number): Expr {
+  const line = i32.add(i32.mul(batch, i32.const(height)), y);
+  return i32.mul(i32.add(i32.mul(line, i32.const(width)), x), i32.const(pixel));
+}
+
+/** Neighbouring tiles of one axis that are treated alike, up to (not including) `end`. */
+interface Run {
+  end: number;
+  readonly value: readonly number[];
+}
+
+function runsOf(tiles: number, valueOf: (tile: number) => readonly number[]): Run[] {
+  const runs: Run[] = [];
+  for (let tile = 0; tile < tiles; tile++) {
+    const value = valueOf(tile);
+    const last = runs.at(-1);
+    if (last && last.value.join() === value.join()) last.end = tile + 1;
+    else runs.push({ end: tile + 1, value });
+  }
+  return runs;
+}
+
+/** Runs `body` for the run that `tile` is in. */
+function dispatch(f: Func, tile: Local, runs: readonly Run[], body: (index: number) => void): void {
+  const choose = (i: number) => {
+    if (i === runs.length - 1) body(i);
+    else
+      f.if(
+        i32.lt_u(tile, i32.const(runs[i].end)),
+        () => body(i),
+        () => choose(i + 1),
+      );
+  };
+  choose(0);
+}
