@@ -1,12 +1,45 @@
-/** One labelled set of images behind one type, whatever files it comes from. */
+/** One labelled set of images behind one type, whatever files it comes from.
+ *  Everything downstream (training, evaluation, statistics) knows this type only. */
+import type { Transform } from '../augment/transform.ts';
 
 /** Height, width, channels. */
 export type ImageShape = readonly [height: number, width: number, channels: number];
+
+/**
+ * How a picture of another size becomes one of the wanted size: `cover` scales it to cover the whole and crops the
+ * centre, `contain` scales it to fit inside and pads with black, `stretch` ignores the aspect ratio.
+ */
+export type ResizeMode = 'cover' | 'contain' | 'stretch';
 
 /** A file that could not be used, and why. */
 export interface SkippedFile {
   readonly path: string;
   readonly reason: string;
+}
+
+/** Per channel, on the scale 0–1: a byte b becomes (b / 255 − mean) / std. */
+export interface Normalization {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** One batch to be made: which samples, and what is done to them. */
+export interface BatchRequest {
+  readonly indices: Int32Array;
+  readonly seed: number;
+  readonly epoch: number;
+  readonly transforms: readonly Transform[];
+  readonly normalize: Normalization;
+  /** A corrupt file's place is taken by another sample of its class, or the batch gets smaller. */
+  readonly corrupt: 'replace' | 'drop';
+}
+
+/** A finished batch. */
+export interface ProducedBatch {
+  /** Normalised, NHWC. */
+  readonly images: Float32Array<ArrayBuffer>;
+  /** The samples that the images show: as requested, but for corrupt files. */
+  readonly indices: Int32Array;
 }
 
 /**
@@ -29,19 +62,38 @@ export interface Dataset {
    * taken by another sample of the same class (`indices` in the result say which).
    */
   read(indices: ArrayLike<number>): Promise<{ images: Uint8Array; indices: Int32Array }>;
+  /**
+   * Makes a finished batch away from the calling thread. `batches()` uses it where it exists; sets without it are
+   * `read()` and finished by a worker of the iterator's own.
+   */
+  produce?(request: BatchRequest, options?: ProduceOptions): Promise<ProducedBatch>;
   /** The file that a sample came from, where there is one per sample. */
   fileOf?(index: number): string;
   /** Ends worker threads and closes files. */
   close(): Promise<void>;
 }
 
+export interface ProduceOptions {
+  /** Gives the request up; its promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Threads that share the work; the result does not depend on it. Default 1. */
+  readonly workers?: number;
+}
+
 /** A data set in the parts that training needs. */
 export interface Splits {
   readonly classes: readonly string[];
   readonly imageShape: ImageShape;
+  /** How pictures of other sizes are brought to `imageShape`: part of the model's preprocessing. Default `cover`. */
+  readonly resize?: ResizeMode;
   readonly train: Dataset;
   /** Held out from training to watch it and to choose by. */
   readonly validation?: Dataset;
   /** Looked at once, at the end. */
   readonly test?: Dataset;
+}
+
+/** Closes every part of `splits`. */
+export async function closeSplits(splits: Splits): Promise<void> {
+  await Promise.all([splits.train.close(), splits.validation?.close(), splits.test?.close()]);
 }

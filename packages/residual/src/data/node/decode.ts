@@ -1,0 +1,141 @@
+/** From an image file's bytes to the network's: the one way, for training and prediction alike, so that they see the
+ *  same picture. JPEG, PNG, WebP, AVIF, GIF and TIFF through sharp (libvips), BMP through our own reader. */
+import { readFile } from 'node:fs/promises';
+import type { Sharp, default as SharpModule } from 'sharp';
+import type { RawPixels } from '../bmp.ts';
+import { decodeBmp } from '../bmp.ts';
+import type { ImageShape, ResizeMode } from '../dataset.ts';
+import { DataError } from '../errors.ts';
+
+export interface DecodeOptions {
+  /** Height and width in pixels; one number for a square. Default 224. */
+  readonly size?: number | readonly [height: number, width: number];
+  /** 3 for colour (grey pictures are repeated), 1 for grey. Default 3. */
+  readonly channels?: 1 | 3;
+  /** Default `cover`. */
+  readonly resize?: ResizeMode;
+}
+
+const FITS = { cover: 'cover', contain: 'contain', stretch: 'fill' } as const;
+
+/**
+ * Decodes one image file, or its bytes, to bytes 0–255, height × width × channels. The EXIF orientation is applied,
+ * transparency is laid on white, any colour space becomes sRGB (or its grey), 16 bits become 8, of an animation the
+ * first frame is taken. Scaling is Lanczos; for large JPEGs the decoder itself skips what the size does not need.
+ *
+ * @throws DataError, in one line, for what is not a readable image
+ */
+export async function decodeImage(input: string | Uint8Array, options: DecodeOptions = {}): Promise<Uint8Array> {
+  const shape = targetShape(options);
+  const name = typeof input === 'string' ? input : 'image';
+  try {
+    const bytes =
+      typeof input === 'string' ? await readFile(input).catch((e) => Promise.reject(fileProblem(e))) : input;
+    return await decodeBytes(bytes, shape, options.resize ?? 'cover');
+  } catch (error) {
+    throw error instanceof DataError ? new DataError(`${name}: ${error.message}`) : error;
+  }
+}
+
+/** `decodeImage` for bytes, with the reason alone in its errors. */
+export async function decodeBytes(bytes: Uint8Array, shape: ImageShape, resize: ResizeMode): Promise<Uint8Array> {
+  const format = formatOf(bytes);
+  if (format === 'bmp') return decodePixels(decodeBmp(bytes), shape, resize);
+  const sharp = await loadSharp();
+  // Libvips's `error` level refuses truncated files, but not harmless oddities that every viewer forgives.
+  return fit(sharp(bytes, { failOn: 'error', autoOrient: true }), shape, resize);
+}
+
+/** The same for pixels that are decoded already. */
+export async function decodePixels(pixels: RawPixels, shape: ImageShape, resize: ResizeMode): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  const { data, width, height, channels } = pixels;
+  return fit(sharp(data, { raw: { width, height, channels } }), shape, resize);
+}
+
+async function fit(image: Sharp, shape: ImageShape, resize: ResizeMode): Promise<Uint8Array> {
+  const [height, width, channels] = shape;
+  const { data, info } = await image
+    .flatten({ background: '#fff' })
+    .resize({ width, height, fit: FITS[resize], background: '#000' })
+    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true })
+    .catch((error: unknown) => Promise.reject(new DataError(`damaged: ${firstLine(error)}`)));
+  if (info.channels === channels) return data;
+  if (info.channels !== 1 || channels !== 3) {
+    throw new Error(`internal: sharp made ${info.channels} channels where ${channels} were asked for`);
+  }
+  const repeated = new Uint8Array(data.length * 3);
+  for (let i = 0; i < data.length; i++) repeated.fill(data[i], 3 * i, 3 * i + 3);
+  return repeated;
+}
+
+/**
+ * Checks and completes size and channels.
+ *
+ * @throws DataError for sizes that are not whole and positive, or channels other than 1 and 3
+ */
+export function targetShape({ size = 224, channels = 3 }: Pick<DecodeOptions, 'size' | 'channels'>): ImageShape {
+  const [height, width] = typeof size === 'number' ? [size, size] : size;
+  if (![height, width].every((n) => Number.isInteger(n) && n > 0 && n <= 16384)) {
+    throw new DataError(`size must be whole numbers of pixels from 1 to 16384, received ${size}`);
+  }
+  if (channels !== 1 && channels !== 3) throw new DataError(`channels must be 1 or 3, received ${channels}`);
+  return [height, width, channels];
+}
+
+/** What a failed file operation means for one image; trouble of the machine's own stays as it is. */
+export function fileProblem(error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'ENOENT') return new DataError('no such file');
+  if (code === 'EISDIR') return new DataError('this is a folder, not an image');
+  if (code === 'EACCES' || code === 'EPERM') return new DataError('no permission to read it');
+  if (code === 'EIO') return new DataError('the disk cannot read it');
+  return error;
+}
+
+/** By content: people rename files. */
+function formatOf(bytes: Uint8Array): 'bmp' | 'other' {
+  if (bytes.length === 0) throw new DataError('empty file');
+  const text = String.fromCharCode(...bytes.subarray(0, 64));
+  if (/^BM.{4}\0\0\0\0/s.test(text)) return 'bmp';
+  const isImage =
+    text.startsWith('\xff\xd8\xff') ||
+    text.startsWith('\x89PNG\r\n\x1a\n') ||
+    text.startsWith('GIF8') ||
+    /^RIFF.{4}WEBP/s.test(text) ||
+    /^(II[*+]\0|MM\0[*+])/.test(text) ||
+    /^.{4}ftyp.*avi[fs]/s.test(text);
+  if (isImage) return 'other';
+  const found = /^.{4}ftyp/s.test(text)
+    ? 'it is HEIC or a video'
+    : `it begins with ${JSON.stringify(text.slice(0, 8))}`;
+  throw new DataError(`not a JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP image: ${found}`);
+}
+
+let loaded: Promise<typeof SharpModule> | undefined;
+
+/**
+ * Sharp, loaded at first use: a program that trains on arrays never needs it. Its own threads and cache are turned
+ * off for the process: files are decoded side by side, and the cores belong to training.
+ *
+ * @throws DataError where it is not installed for this platform
+ */
+export function loadSharp(): Promise<typeof SharpModule> {
+  loaded ??= import('sharp').then(
+    ({ default: sharp }) => {
+      sharp.concurrency(1);
+      sharp.cache(false);
+      return sharp;
+    },
+    (error) => {
+      throw new DataError(`images are decoded by the package sharp, which does not load here: ${firstLine(error)}`);
+    },
+  );
+  return loaded;
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).trim().split('\n')[0];
+}

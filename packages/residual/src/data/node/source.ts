@@ -1,0 +1,154 @@
+/** Where samples come from, as plain data that a worker can be started with, and the reader that decodes them there.
+ *  Holds the one rule for corrupt files, so that every thread replaces them alike. */
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { ImageShape, ResizeMode, SkippedFile } from '../dataset.ts';
+import { DataError } from '../errors.ts';
+import type { DecodedSamples } from '../produce.ts';
+import { samplesByClass } from '../split.ts';
+import { decodeBytes, decodePixels, fileProblem } from './decode.ts';
+
+interface Target {
+  readonly labels: Int32Array;
+  readonly classes: readonly string[];
+  /** The size that samples are brought to. */
+  readonly shape: ImageShape;
+  readonly resize: ResizeMode;
+}
+
+/** Decoded images in memory that all threads share. */
+export interface MemorySource extends Target {
+  readonly kind: 'memory';
+  /** All images at their own size, NHWC, on a SharedArrayBuffer. */
+  readonly pixels: Uint8Array<SharedArrayBuffer>;
+  readonly stored: ImageShape;
+  /** Which of the images each sample is. */
+  readonly rows: Int32Array;
+}
+
+/** One file per sample. */
+export interface FileSource extends Target {
+  readonly kind: 'files';
+  readonly root: string;
+  /** Relative to `root`. */
+  readonly paths: readonly string[];
+}
+
+export type SampleSource = MemorySource | FileSource;
+
+/** Images that are decoded at once. libuv has four threads for that; more than the machine's cores only adds memory. */
+const AT_ONCE = Math.min(4, Math.max(2, availableParallelism()));
+
+export class SampleReader {
+  private readonly source: SampleSource;
+  private readonly bytes: number;
+  /** Samples that turned out unreadable, so that no file is tried twice. */
+  private readonly bad = new Set<number>();
+  private readonly skipped: SkippedFile[] = [];
+  private members: Map<number, number[]> | undefined;
+
+  constructor(source: SampleSource) {
+    this.source = source;
+    this.bytes = source.shape.reduce((a, b) => a * b, 1);
+  }
+
+  /**
+   * Decodes samples. A corrupt file gives its place to the next readable one of its class (in a circle: so the choice
+   * depends on the files alone), or to nobody.
+   *
+   * @param cancelled asked between images; what has been read until then is returned
+   * @throws DataError where a whole class is unreadable
+   */
+  async read(requested: Int32Array, corrupt: 'replace' | 'drop', cancelled = () => false): Promise<DecodedSamples> {
+    const { source, bytes } = this;
+    const images = new Uint8Array(requested.length * bytes);
+    if (source.kind === 'memory' && sameShape(source.stored, source.shape)) {
+      requested.forEach((index, i) => {
+        const start = source.rows[index] * bytes;
+        images.set(source.pixels.subarray(start, start + bytes), i * bytes);
+      });
+      return { images, indices: requested.slice(), requested };
+    }
+    const indices = new Int32Array(requested.length).fill(-1);
+    let next = 0;
+    const lane = async () => {
+      while (next < requested.length && !cancelled()) {
+        const i = next++;
+        const found = await this.find(requested[i], corrupt);
+        if (found === undefined) continue;
+        images.set(found.image, i * bytes);
+        indices[i] = found.index;
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, lane));
+    return indices.includes(-1) ? withoutGaps({ images, indices, requested }, bytes) : { images, indices, requested };
+  }
+
+  /** Files found corrupt since the last call. */
+  takeSkipped(): SkippedFile[] {
+    return this.skipped.splice(0);
+  }
+
+  private async find(requested: number, corrupt: 'replace' | 'drop') {
+    for (const index of corrupt === 'drop' ? [requested] : this.circle(requested)) {
+      if (this.bad.has(index)) continue;
+      try {
+        return { index, image: await this.decode(index) };
+      } catch (error) {
+        if (!(error instanceof DataError) || this.source.kind === 'memory') throw error;
+        if (this.bad.has(index)) continue; // another lane met it meanwhile
+        this.bad.add(index);
+        this.skipped.push({ path: join(this.source.root, this.source.paths[index]), reason: error.message });
+      }
+    }
+    if (corrupt === 'drop') return undefined;
+    const name = this.source.classes[this.source.labels[requested]];
+    throw new DataError(`none of the images of class '${name}' can be read`);
+  }
+
+  /** The sample itself, then the others of its class in ascending order, round to where it began. */
+  private *circle(index: number): Generator<number> {
+    yield index;
+    this.members ??= samplesByClass(this.source.labels);
+    const members = this.members.get(this.source.labels[index]) ?? [];
+    const at = members.indexOf(index);
+    for (let step = 1; step < members.length; step++) yield members[(at + step) % members.length];
+  }
+
+  private async decode(index: number): Promise<Uint8Array> {
+    const { source } = this;
+    if (source.kind === 'memory') {
+      const [height, width, channels] = source.stored;
+      const length = height * width * channels;
+      // Copied out: sharp does not take shared memory.
+      const data = Uint8Array.from(
+        source.pixels.subarray(source.rows[index] * length, (source.rows[index] + 1) * length),
+      );
+      return decodePixels({ data, height, width, channels: channels === 1 ? 1 : 3 }, source.shape, source.resize);
+    }
+    let bytes: Uint8Array;
+    try {
+      bytes = await readFile(join(source.root, source.paths[index]));
+    } catch (error) {
+      throw fileProblem(error);
+    }
+    return decodeBytes(bytes, source.shape, source.resize);
+  }
+}
+
+export function sameShape(a: ImageShape, b: ImageShape): boolean {
+  return a.every((size, i) => size === b[i]);
+}
+
+function withoutGaps(samples: DecodedSamples, bytes: number): DecodedSamples {
+  const there = Array.from(samples.indices.keys()).filter((i) => samples.indices[i] >= 0);
+  there.forEach((from, to) => {
+    samples.images.copyWithin(to * bytes, from * bytes, (from + 1) * bytes);
+  });
+  return {
+    images: samples.images.slice(0, there.length * bytes),
+    indices: Int32Array.from(there, (i) => samples.indices[i]),
+    requested: Int32Array.from(there, (i) => samples.requested[i]),
+  };
+}
