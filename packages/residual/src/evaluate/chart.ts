@@ -38,6 +38,8 @@ export interface LineChart {
   /** Fixed limits of the y axis; the data decides where one is missing. */
   readonly low?: number;
   readonly high?: number;
+  /** Where the x axis ends, if after the last point. */
+  readonly xHigh?: number;
   /** In SVG units, which are CSS pixels at the natural size. Default 520 × 260. */
   readonly width?: number;
   readonly height?: number;
@@ -144,7 +146,7 @@ export function lineChart(chart: LineChart): string {
   }
 
   const xs = points.map((point) => point.x);
-  const [xLow, xHigh] = widen(Math.min(0, ...xs), Math.max(...xs));
+  const [xLow, xHigh] = widen(Math.min(0, ...xs), Math.max(chart.xHigh ?? 0, ...xs));
   const [yLow, yHigh] = yRange(chart, points);
   const x = (value: number) => margin.left + ((value - xLow) / (xHigh - xLow)) * (right - margin.left);
   const y = (value: number) => bottom - ((value - yLow) / (yHigh - yLow)) * (bottom - margin.top);

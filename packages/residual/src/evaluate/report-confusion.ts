@@ -48,6 +48,16 @@ export function shownClasses(confusion: Confusion, most = mostClasses): number[]
     .sort((a, b) => a - b);
 }
 
+/** The share of a row that the strongest orange stands for: the largest confusion, but at least a tenth. */
+export function worstShare(confusion: Confusion, shown: readonly number[] = shownClasses(confusion)): number {
+  const shares = shown.flatMap((actual) => {
+    const row = confusion.counts[actual] ?? [];
+    const total = Math.max(1, sum(row));
+    return shown.map((predicted) => (predicted === actual ? 0 : (row[predicted] ?? 0) / total));
+  });
+  return shares.reduce((largest, share) => Math.max(largest, share), 0.1);
+}
+
 /** Draws the matrix. Its natural width is at most about 1080 units for any number of classes. */
 export function confusionMatrix(confusion: Confusion): string {
   const shown = shownClasses(confusion);
@@ -66,13 +76,7 @@ export function confusionMatrix(confusion: Confusion): string {
   const width = left + side + Math.max(8, lean - size / 2);
   const height = top + side + 8;
 
-  const worst = Math.max(
-    0.02,
-    ...shown.flatMap((actual) => {
-      const row = confusion.counts[actual] ?? [];
-      return shown.map((predicted) => (predicted === actual ? 0 : (row[predicted] ?? 0) / Math.max(1, sum(row))));
-    }),
-  );
+  const worst = worstShare(confusion, shown);
   const cells: string[] = [];
   for (const [r, actual] of shown.entries()) {
     const row = confusion.counts[actual] ?? [];
@@ -127,7 +131,7 @@ function cell(confusion: Confusion, at: Cell): string {
   const share = at.hits / at.total;
   const right = at.actual === at.predicted;
   // The root lifts small shares: one image in a hundred should tint its cell.
-  const strength = right ? 0.08 + 0.92 * share : 0.1 + 0.9 * Math.sqrt(share / at.worst);
+  const strength = right ? 0.08 + 0.92 * share : 0.05 + 0.95 * Math.sqrt(share / at.worst);
   const gap = at.size >= 16 ? 1 : 0.5;
   const x = at.left + at.c * at.size;
   const y = at.top + at.r * at.size;
@@ -143,9 +147,9 @@ function cell(confusion: Confusion, at: Cell): string {
   return `${box}<text class="hits${strength > 0.55 ? ' on' : ''}" x="${fixed(x + at.size / 2)}" y="${fixed(y + at.size / 2)}" dy=".34em" text-anchor="middle" font-size="${fixed(font)}">${digits}</text>`;
 }
 
-/** Large cells for few classes; at 100 classes still 8.5 units, one readable line of text. */
+/** 84 units for up to four classes; at 100 classes still 8.5 units, one readable line of text. */
 function cellSize(classes: number): number {
-  return Math.max(8.5, Math.min(56, 680 / Math.max(1, classes), classes > 40 ? 12 : 56));
+  return Math.max(8.5, Math.min(classes <= 4 ? 84 : 56, 680 / Math.max(1, classes), classes > 40 ? 12 : 84));
 }
 
 function gridLines(classes: number, size: number, left: number, top: number): string {

@@ -39,7 +39,7 @@ export function plain(value: number): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
   return size < 1e-5 || size >= 1e15
-    ? String(Number(value.toExponential(3)))
+    ? String(Number(value.toExponential(1)))
     : Number(value.toPrecision(size >= 1000 ? 15 : 4)).toString();
 }
 

@@ -27,14 +27,14 @@ code, pre, .pairs dd { font-family: ui-monospace, 'SF Mono', 'Cascadia Mono', Me
 header { display: flex; justify-content: space-between; align-items: flex-start; gap: 24px; }
 .eyebrow { margin: 0 0 6px; font-size: 12px; letter-spacing: .09em; text-transform: uppercase; color: var(--soft); }
 h1 { margin: 0; font-size: 27px; line-height: 1.2; font-weight: 650; letter-spacing: -.012em; overflow-wrap: anywhere; }
-.lead { margin: 8px 0 0; color: var(--soft); max-width: 68ch; }
+.lead { margin: 8px 0 0; color: var(--soft); max-width: 84ch; }
 h2 { margin: 0 0 4px; font-size: 19px; font-weight: 640; letter-spacing: -.006em; }
 h3 { margin: 0 0 8px; font-size: 13.5px; font-weight: 620; }
 section { margin-top: 56px; }
-section > p, .note { margin: 0 0 20px; color: var(--soft); max-width: 72ch; }
+section > p, .note { margin: 0 0 20px; color: var(--soft); max-width: 84ch; }
 button.theme { flex: none; border: 1px solid var(--faint); background: var(--sheet); color: var(--soft); border-radius: 8px; padding: 6px 12px; font: inherit; font-size: 13px; cursor: pointer; }
 button.theme:hover { color: var(--ink); border-color: var(--soft); }
-.numbers { display: grid; grid-template-columns: minmax(270px, 1.7fr) repeat(5, minmax(112px, 1fr)); margin: 36px 0 0; border-block: 1px solid var(--faint); }
+.numbers { display: grid; grid-template-columns: minmax(324px, 2.2fr) repeat(5, minmax(108px, 1fr)); margin: 36px 0 0; border-block: 1px solid var(--faint); }
 .numbers > div { padding: 20px 14px 20px 18px; border-left: 1px solid var(--faint); display: flex; flex-direction: column; }
 .numbers > div:first-child { border-left: 0; padding-left: 0; }
 .numbers dt { font-size: 12.5px; color: var(--soft); }
@@ -63,7 +63,7 @@ svg text { fill: var(--ink); }
 .line.c2 { stroke: var(--orange); } .band.c2, .dot.c2, .end.c2, .mark.c2 { fill: var(--orange); }
 .line.c3 { stroke: var(--green); } .band.c3, .dot.c3, .end.c3, .mark.c3 { fill: var(--green); }
 .dot { stroke: var(--page); stroke-width: 1.2; }
-.matrix { display: grid; grid-template-columns: minmax(0, auto) minmax(250px, 1fr); gap: 44px; align-items: start; }
+.matrix { display: grid; grid-template-columns: minmax(0, 1.75fr) minmax(240px, 1fr); gap: 44px; align-items: start; }
 .matrix.wide { grid-template-columns: minmax(0, 1fr); }
 .matrix .confusion { min-width: min(100%, 300px); }
 .confusion .field { fill: var(--sheet); stroke: var(--faint); }
@@ -91,15 +91,16 @@ tfoot th, tfoot td { font-weight: 620; border-bottom: 0; }
 .number { text-align: right; padding-right: 0; width: 12%; }
 .classes thead .number:not(:last-child) { width: 19%; padding-right: 0; text-align: right; }
 .score { position: relative; text-align: right; padding: 7px 0 10px 20px; white-space: nowrap; }
-.score i { position: absolute; right: 0; bottom: 4px; height: 3px; border-radius: 2px; background: var(--blue); max-width: calc(100% - 20px); }
+.score i { position: absolute; left: 32px; right: 0; bottom: 5px; height: 3px; border-radius: 2px; background: linear-gradient(90deg, var(--blue) var(--part), var(--faint) 0); }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 22px 18px; }
 .mistakes figure { break-inside: avoid; font-size: 13px; line-height: 1.4; }
 .mistakes img { width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 8px; background: light-dark(#f0f0ed, #22262d); border: 1px solid var(--faint); }
 .mistakes img.pixels { image-rendering: pixelated; }
 .mistakes p { margin: 7px 0 0; display: grid; grid-template-columns: 1fr auto; column-gap: 8px; overflow-wrap: anywhere; }
+.mistakes p span:nth-child(even) { text-align: right; }
 .mistakes .said { color: var(--orange); font-weight: 620; } .mistakes .was { color: var(--blue); font-weight: 620; }
 .mistakes small { display: block; color: var(--soft); font-size: 11.5px; margin-top: 2px; overflow-wrap: anywhere; }
-.details { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); gap: 28px 48px; }
+.details { margin-top: 18px; display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 380px), 1fr)); gap: 28px 48px; }
 .pairs { margin: 0; font-size: 13.5px; }
 .pairs div { display: grid; grid-template-columns: minmax(130px, 38%) 1fr; gap: 14px; padding: 6px 0; border-top: 1px solid var(--faint); }
 .pairs dt { color: var(--soft); } .pairs dd { margin: 0; font-size: 12.5px; overflow-wrap: anywhere; }

@@ -74,7 +74,7 @@ export function pairTable(pairs: readonly (readonly [name: string, value: string
 function bar(value: number): string {
   if (!Number.isFinite(value)) return '<td class="score" data-value="-1"><span>–</span></td>';
   const width = (value * 100).toFixed(1);
-  return `<td class="score" data-value="${value.toFixed(6)}"><span>${percent(value)}</span><i style="width:${width}%"></i></td>`;
+  return `<td class="score" data-value="${value.toFixed(6)}"><span>${percent(value)}</span><i style="--part:${width}%"></i></td>`;
 }
 
 function total(values: readonly number[]): number {

@@ -2,7 +2,7 @@
  *  `reportPage` is a pure function of `ReportData`; `report-file.ts` puts the page into a file. */
 
 import { type LineChart, lineChart, type Point, smoothed, tickText } from './chart.ts';
-import { confusedPairs, confusionMatrix, mostClasses } from './report-confusion.ts';
+import { confusedPairs, confusionMatrix, mostClasses, worstShare } from './report-confusion.ts';
 import type { EpochPoint, ReportData, StepPoint } from './report-data.ts';
 import {
   compact,
@@ -67,7 +67,7 @@ function headline(data: ReportData): string {
     number(
       `${data.evaluation.split} accuracy`,
       percent(share),
-      `${count(hits)} of ${plural(total, 'image')} · 95 % interval ${percent(low).replace(' %', '')}–${percent(high)}`,
+      `${count(hits)} of ${count(total)} · 95 % interval ${percent(low).replace(' %', '')}–${percent(high)}`,
     ),
     number(
       `${data.evaluation.split} loss`,
@@ -111,6 +111,7 @@ function curves(data: ReportData): string {
       return y === undefined ? [] : [{ x: epoch.epoch, y }];
     });
   const xLabel = 'epoch';
+  const xHigh = Math.max(...steps.map((step) => step.epoch));
   const loss = [
     smoothed(
       'training',
@@ -179,7 +180,7 @@ function curves(data: ReportData): string {
     .filter((chart) => chart.series.some((series) => series.points.length > 0))
     .map(
       (chart) =>
-        `<figure><figcaption>${escapeHtml(chart.title)}${chart.note === '' ? '' : `<span>${escapeHtml(chart.note)}</span>`}</figcaption>${lineChart(chart)}</figure>`,
+        `<figure><figcaption>${escapeHtml(chart.title)}${chart.note === '' ? '' : `<span>${escapeHtml(chart.note)}</span>`}</figcaption>${lineChart({ ...chart, xHigh })}</figure>`,
     );
   const watched =
     heldLoss.length + heldAccuracy.length > 0 ? ' Dots are the whole validation set after each epoch.' : '';
@@ -204,7 +205,7 @@ function confusion(data: ReportData): string {
       ? '<p class="note">Not one mistake.</p>'
       : `<h3>Most confused</h3><ol class="confused">${list.join('')}</ol>`;
   return `<section><h2>What it mixes up</h2><p>Each row is a true class and adds up to all of its ${escapeHtml(data.evaluation.split)} images; each column is what the network said.${cut}</p>
-<div class="matrix${wide ? ' wide' : ''}"><div>${confusionMatrix(matrix)}<div class="key"><span><i class="hit"></i>right, 0–100 % of the row</span><span><i class="miss"></i>mistaken, up to the largest confusion</span></div></div><div>${aside}</div></div></section>`;
+<div class="matrix${wide ? ' wide' : ''}"><div>${confusionMatrix(matrix)}<div class="key"><span><i class="hit"></i>right, 0–100 % of the row</span><span><i class="miss"></i>mistaken, 0–${percent(worstShare(matrix), 0)} of the row</span></div></div><div>${aside}</div></div></section>`;
 }
 
 function perClass(data: ReportData): string {
