@@ -3,7 +3,7 @@
  * Kernels are recorded; a program runs when a value is read, or at the end of the current turn of the event loop.
  */
 
-import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu/dist/backend_cpu.js';
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import {
   type BackendTimingInfo,
   type BackendValues,

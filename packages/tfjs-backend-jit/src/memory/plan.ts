@@ -117,7 +117,8 @@ export function planMemory(
     from.last = to.last;
     from.output = to.output;
   };
-  for (const { step, from: a, to: b } of inPlace) {
+  // Outputs choose first: what they take is memory that need not be allocated for the next run.
+  for (const { step, from: a, to: b } of inPlace.sort((p, q) => Number(q.to.output) - Number(p.to.output))) {
     const from = find(a);
     const to = find(b);
     if (from === to || to !== b || from.bytes !== to.bytes || to.input !== undefined) continue;

@@ -52,11 +52,12 @@ export class ThreadPool {
             }
           }).then((worker) => {
             pool.workers[thread] = worker;
-            worker.post({ kind: 'start', memory, thread, threads, words: control });
+            worker.post({ kind: 'start', memory, thread, threads, words: { ...control } });
           }, reject);
         });
       }),
     );
+    pool.rest(); // from here on threads keep the process alive only while they compute
     return pool;
   }
 
@@ -135,7 +136,6 @@ async function spawn(report: (report: Report) => void): Promise<Thread> {
     const worker = new Worker(source, { eval: true, execArgv: [], stdin: false });
     worker.on('message', (message: Report) => report(message));
     worker.on('error', (error) => report({ error: String(error) }));
-    worker.unref();
     return {
       post: (message) => worker.postMessage(message),
       hold: (busy) => (busy ? worker.ref() : worker.unref()),
