@@ -2,6 +2,7 @@
  * The compiler's graph: values in single assignment, shared where equal. The builder's methods simplify as they
  * go: views compose, reshapes fold into views, constants stay out of memory.
  */
+import type { Conv2DShape } from '../kernels/conv-shape.ts';
 import type { Features, Recipe } from '../kernels/kernel.ts';
 import type { Lane, ReduceFn, ScalarFn } from '../kernels/loop-spec.ts';
 import { denseStrides, isDense, reshapeStrides, type Shape, sameShape, sizeOf } from './shape.ts';
@@ -14,7 +15,16 @@ export interface RecipeOp {
   readonly inputs: readonly Value[];
   readonly outputs: readonly { readonly shape: Shape; readonly lane: Lane }[];
   readonly build: (features: Features) => Recipe;
+  /** What passes may know of the operation beyond its name. */
+  readonly detail?: Detail;
 }
+
+/** The geometry of a window operation, or zeros around an image. */
+export type Detail =
+  | { readonly kind: 'window'; readonly shape: Conv2DShape; readonly build: WindowBuild }
+  | { readonly kind: 'pad'; readonly paddings: readonly (readonly [number, number])[]; readonly value: number };
+
+export type WindowBuild = (shape: Conv2DShape, features: Features) => Recipe;
 
 export type Op =
   | { readonly kind: 'input'; readonly index: number }
@@ -167,6 +177,18 @@ export class Graph {
   recipe(op: Omit<RecipeOp, 'kind'>): Value[] {
     const of = this.recipeValue({ ...op, kind: 'recipe' });
     return op.outputs.map(({ shape, lane }, index) => this.result(of, index, shape, lane));
+  }
+
+  /** An operation that slides a window over images: one output, named by its geometry. */
+  windowed(name: string, shape: Conv2DShape, inputs: readonly Value[], out: Shape, build: WindowBuild): Value {
+    return this.recipe({
+      name,
+      key: Object.values(shape).join(),
+      inputs,
+      outputs: [{ shape: out, lane: 'f32' }],
+      build: (features) => build(shape, features),
+      detail: { kind: 'window', shape, build },
+    })[0];
   }
 
   recipeValue(op: RecipeOp): Value {

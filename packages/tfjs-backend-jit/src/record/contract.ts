@@ -4,7 +4,6 @@ import type { Graph, Value } from '../graph/graph.ts';
 import { sizeOf } from '../graph/shape.ts';
 import type { Conv2DShape } from '../kernels/conv-shape.ts';
 import { conv2d, conv2dBackpropFilter, conv2dBackpropInput } from '../kernels/conv2d.ts';
-import type { Features, Recipe } from '../kernels/kernel.ts';
 import { matMul } from '../kernels/matmul.ts';
 import { avgPool, avgPoolGrad, maxPool, maxPoolGrad } from '../kernels/pool.ts';
 import { broadcasting } from './elementwise.ts';
@@ -70,24 +69,6 @@ interface PoolAttrs {
 
 function poolInfo(x: readonly number[], a: PoolAttrs): backend_util.Conv2DInfo {
   return backend_util.computePool2DInfo(x as Shape4D, a.filterSize, a.strides, 1, a.pad as 'same', a.dimRoundingMode);
-}
-
-/** One operation over a window geometry. */
-function windowed(
-  g: Graph,
-  name: string,
-  shape: Conv2DShape,
-  inputs: readonly Value[],
-  out: readonly number[],
-  build: (shape: Conv2DShape, features: Features) => Recipe,
-): Value {
-  return g.recipe({
-    name,
-    key: Object.values(shape).join(),
-    inputs,
-    outputs: [{ shape: out, lane: 'f32' }],
-    build: (features) => build(shape, features),
-  })[0];
 }
 
 /** Both matrices over one batch, broadcast where one has a batch of 1. */
@@ -164,7 +145,7 @@ export const contract: Rules = {
     },
     lower(g, { x, filter }, attrs, [out]) {
       const shape = geometry(convInfo(x.shape, filter.shape, attrs));
-      return [windowed(g, 'Conv2D', shape, [x, filter], out.shape, conv2d)];
+      return [g.windowed('Conv2D', shape, [x, filter], out.shape, conv2d)];
     },
   }),
   FusedConv2D: rule<ConvAttrs & FusedAttrs>({
@@ -175,7 +156,7 @@ export const contract: Rules = {
     },
     lower(g, { x, filter, bias }, attrs, [out]) {
       const shape = geometry(convInfo(x.shape, filter.shape, attrs));
-      return [finish(g, windowed(g, 'Conv2D', shape, [x, filter], out.shape, conv2d), bias, attrs)];
+      return [finish(g, g.windowed('Conv2D', shape, [x, filter], out.shape, conv2d), bias, attrs)];
     },
   }),
   Conv2DBackpropInput: rule<ConvAttrs & { inputShape: number[] }>({
@@ -185,7 +166,7 @@ export const contract: Rules = {
     },
     lower(g, { dy, filter }, attrs, [out]) {
       const shape = geometry(convInfo(attrs.inputShape, filter.shape, attrs));
-      return [windowed(g, 'Conv2DBackpropInput', shape, [dy, filter], out.shape, conv2dBackpropInput)];
+      return [g.windowed('Conv2DBackpropInput', shape, [dy, filter], out.shape, conv2dBackpropInput)];
     },
   }),
   Conv2DBackpropFilter: rule<ConvAttrs & { filterShape: number[] }>({
@@ -195,31 +176,31 @@ export const contract: Rules = {
     },
     lower(g, { x, dy }, attrs, [out]) {
       const shape = geometry(convInfo(x.shape, attrs.filterShape, attrs));
-      return [windowed(g, 'Conv2DBackpropFilter', shape, [x, dy], out.shape, conv2dBackpropFilter)];
+      return [g.windowed('Conv2DBackpropFilter', shape, [x, dy], out.shape, conv2dBackpropFilter)];
     },
   }),
   MaxPool: rule<PoolAttrs>({
     infer: ({ x }, attrs) => (isFloat(x) ? [floats(poolInfo(x.shape, attrs).outShape)] : null),
     lower: (g, { x }, attrs, [out]) => [
-      windowed(g, 'MaxPool', geometry(poolInfo(x.shape, attrs)), [x], out.shape, maxPool),
+      g.windowed('MaxPool', geometry(poolInfo(x.shape, attrs)), [x], out.shape, maxPool),
     ],
   }),
   MaxPoolGrad: rule<PoolAttrs>({
     infer: ({ dy, input }) => (isFloat(dy, input) ? [floats(input.shape)] : null),
     lower: (g, { dy, input, output }, attrs, [out]) => [
-      windowed(g, 'MaxPoolGrad', geometry(poolInfo(input.shape, attrs)), [dy, input, output], out.shape, maxPoolGrad),
+      g.windowed('MaxPoolGrad', geometry(poolInfo(input.shape, attrs)), [dy, input, output], out.shape, maxPoolGrad),
     ],
   }),
   AvgPool: rule<PoolAttrs>({
     infer: ({ x }, attrs) => (isFloat(x) ? [floats(poolInfo(x.shape, attrs).outShape)] : null),
     lower: (g, { x }, attrs, [out]) => [
-      windowed(g, 'AvgPool', geometry(poolInfo(x.shape, attrs)), [x], out.shape, avgPool),
+      g.windowed('AvgPool', geometry(poolInfo(x.shape, attrs)), [x], out.shape, avgPool),
     ],
   }),
   AvgPoolGrad: rule<PoolAttrs>({
     infer: ({ dy, input }) => (isFloat(dy, input) ? [floats(input.shape)] : null),
     lower: (g, { dy, input }, attrs, [out]) => [
-      windowed(g, 'AvgPoolGrad', geometry(poolInfo(input.shape, attrs)), [dy], out.shape, avgPoolGrad),
+      g.windowed('AvgPoolGrad', geometry(poolInfo(input.shape, attrs)), [dy], out.shape, avgPoolGrad),
     ],
   }),
 };

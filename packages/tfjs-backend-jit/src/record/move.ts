@@ -222,6 +222,7 @@ export const move: Rules = {
         inputs: [x],
         outputs: [{ shape: out.shape, lane }],
         build: (features) => pad(shape, paddings, constantValue, lane, features),
+        detail: { kind: 'pad', paddings, value: constantValue },
       });
     },
   }),

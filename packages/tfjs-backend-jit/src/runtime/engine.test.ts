@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { Compiled } from '../compile.ts';
 import type { Kernel } from '../kernels/kernel.ts';
-import { f32, i32 } from '../wasm/assembler.ts';
+import { type Expr, f32, i32 } from '../wasm/assembler.ts';
 import { Engine } from './engine.ts';
 import { createMemory } from './platform.ts';
 import { ThreadPool } from './pool.ts';
@@ -23,7 +23,7 @@ const rotate: Kernel = {
     m.func('k', ['i32', 'i32', 'i32', 'i32'], [], (f) => {
       const [piece, , x, y] = f.params;
       const from = i32.rem_u(i32.add(piece, i32.const(1)), i32.const(PIECES));
-      const word = (base: typeof x, index: typeof from) => i32.add(base, i32.shl(index, i32.const(2)));
+      const word = (base: Expr, index: Expr) => i32.add(base, i32.shl(index, i32.const(2)));
       f.push(f32.store(word(y, piece), f32.add(f32.load(word(x, from)), f32.const(1))));
     });
   },
