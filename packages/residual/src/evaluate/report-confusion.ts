@@ -5,8 +5,8 @@ import { count, escapeHtml, percent } from './report-format.ts';
 
 export interface Confusion {
   readonly classes: readonly string[];
-  /** counts[true][predicted]. */
-  readonly counts: readonly (readonly number[])[];
+  /** Classes × classes, row-major: [true class][predicted class]. */
+  readonly counts: ArrayLike<number>;
 }
 
 /** One kind of mistake: images of class `actual` that were called `predicted`. */
@@ -23,7 +23,8 @@ export const mostClasses = 100;
 
 /** The kinds of mistakes, the most frequent first. */
 export function confusedPairs(confusion: Confusion, most: number): ConfusedPair[] {
-  const pairs = confusion.counts.flatMap((row, actual) => {
+  const pairs = confusion.classes.flatMap((_, actual) => {
+    const row = rowOf(confusion, actual);
     const total = sum(row);
     return row.flatMap((hits, predicted) =>
       hits > 0 && predicted !== actual ? [{ actual, predicted, count: hits, share: hits / total }] : [],
@@ -51,7 +52,7 @@ export function shownClasses(confusion: Confusion, most = mostClasses): number[]
 /** The share of a row that the strongest orange stands for: the largest confusion, but at least a tenth. */
 export function worstShare(confusion: Confusion, shown: readonly number[] = shownClasses(confusion)): number {
   const shares = shown.flatMap((actual) => {
-    const row = confusion.counts[actual] ?? [];
+    const row = rowOf(confusion, actual);
     const total = Math.max(1, sum(row));
     return shown.map((predicted) => (predicted === actual ? 0 : (row[predicted] ?? 0) / total));
   });
@@ -79,7 +80,7 @@ export function confusionMatrix(confusion: Confusion): string {
   const worst = worstShare(confusion, shown);
   const cells: string[] = [];
   for (const [r, actual] of shown.entries()) {
-    const row = confusion.counts[actual] ?? [];
+    const row = rowOf(confusion, actual);
     const total = Math.max(1, sum(row));
     for (const [c, predicted] of shown.entries()) {
       const hits = row[predicted] ?? 0;
@@ -160,6 +161,10 @@ function gridLines(classes: number, size: number, left: number, top: number): st
     d += `M${fixed(left + Number(at))},${top}v${fixed(side)}M${left},${fixed(top + Number(at))}h${fixed(side)}`;
   }
   return `<path class="grid" d="${d}"/>`;
+}
+
+function rowOf({ classes, counts }: Confusion, actual: number): number[] {
+  return classes.map((_, predicted) => counts[actual * classes.length + predicted] ?? 0);
 }
 
 function shorten(name: string, characters: number): string {

@@ -2,38 +2,19 @@
  *  Whoever trains or evaluates fills it in. */
 
 import type { SkippedFile } from '../data/dataset.ts';
+import type { HistoryRecord } from '../train/history.ts';
+import type { Evaluation, Mistake } from './metrics.ts';
 
-/** One training step, as the history recorded it. */
-export interface StepPoint {
-  /** Epochs done, with fractions: step 30 of 60 in the third epoch is 2.5. */
-  readonly epoch: number;
-  readonly loss: number;
-  /** Of the step's batch, 0–1. */
-  readonly accuracy?: number;
-  readonly learningRate?: number;
-  readonly imagesPerSecond?: number;
-}
-
-/** One epoch's end. */
-export interface EpochPoint {
-  /** Counted from 1. */
-  readonly epoch: number;
-  readonly validationLoss?: number;
-  readonly validationAccuracy?: number;
-}
-
-/** One image that the network got wrong. */
-export interface ReportMistake {
+/** One image that the network got wrong, with what is needed to show it. */
+export interface ShownMistake extends Mistake {
   /** A `data:` URI. */
   readonly picture: string;
-  readonly actual: number;
-  readonly predicted: number;
-  /** The network's probability for what it predicted, and for what was true. */
-  readonly probability: number;
-  readonly probabilityOfTruth: number;
   /** A file's name or a sample's number. */
   readonly source: string;
 }
+
+/** Names with values, in the order in which they are shown. */
+export type Pairs = readonly (readonly [name: string, value: string])[];
 
 export interface ReportData {
   /** The run's name. */
@@ -45,28 +26,14 @@ export interface ReportData {
   readonly data: string;
   readonly sizes: readonly (readonly [part: string, images: number])[];
   readonly classes: readonly string[];
-  /** Missing where a model was evaluated that has no history. */
-  readonly training?: {
-    readonly steps: readonly StepPoint[];
-    readonly epochs: readonly EpochPoint[];
-    /** Epochs completed. */
-    readonly epochsDone: number;
-    /** Time spent in training, all sittings together. */
-    readonly seconds: number;
-    readonly imagesPerSecond: number;
-  };
-  readonly evaluation: {
-    /** `test`, `validation` or `train`. */
-    readonly split: string;
-    readonly loss: number;
-    /** counts[true][predicted]. */
-    readonly confusion: readonly (readonly number[])[];
-    /** Fraction of images whose true class is among the five most probable. */
-    readonly topFive?: number;
-  };
-  readonly mistakes: readonly ReportMistake[];
-  readonly options: readonly (readonly [name: string, value: string])[];
-  readonly environment: readonly (readonly [name: string, value: string])[];
+  /** Empty where a model was evaluated that has no history. */
+  readonly history: readonly HistoryRecord[];
+  /** `test`, `validation` or `train`. */
+  readonly split: string;
+  readonly evaluation: Evaluation;
+  readonly mistakes: readonly ShownMistake[];
+  readonly options: Pairs;
+  readonly environment: Pairs;
   /** Commands, one per line, that train this model again. */
   readonly reproduce: readonly string[];
   readonly skipped: readonly SkippedFile[];

@@ -1,9 +1,10 @@
 /** The report of a run: one self-contained page that opens anywhere, without a server or a network.
  *  `reportPage` is a pure function of `ReportData`; `report-file.ts` puts the page into a file. */
 
+import type { EpochRecord, HistoryRecord, StepRecord } from '../train/history.ts';
 import { type LineChart, lineChart, type Point, smoothed, tickText } from './chart.ts';
 import { confusedPairs, confusionMatrix, mostClasses, worstShare } from './report-confusion.ts';
-import type { EpochPoint, ReportData, StepPoint } from './report-data.ts';
+import type { ReportData } from './report-data.ts';
 import {
   compact,
   count,
@@ -18,7 +19,7 @@ import {
 } from './report-format.ts';
 import { reportScript } from './report-script.ts';
 import { reportStyle } from './report-style.ts';
-import { classScores, classTable, pairTable } from './report-tables.ts';
+import { classTable, pairTable } from './report-tables.ts';
 
 /** Nothing but the page itself may be loaded: the browser refuses every request. */
 const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
@@ -60,34 +61,38 @@ function header(data: ReportData): string {
 }
 
 function headline(data: ReportData): string {
-  const { hits, total } = tally(data);
-  const [low, high] = wilson(hits, total);
-  const share = total > 0 ? hits / total : Number.NaN;
+  const { evaluation, split } = data;
+  const hits = Math.round(evaluation.accuracy * evaluation.images);
+  const [low, high] = wilson(hits, evaluation.images);
+  const interval = `95 % interval ${percent(low).replace(' %', '')}–${percent(high)}`;
+  const topFive = data.classes.length > 5 ? `top five ${percent(evaluation.topFive)}` : '';
   const numbers: string[] = [
     number(
-      `${data.evaluation.split} accuracy`,
-      percent(share),
-      `${count(hits)} of ${count(total)} · 95 % interval ${percent(low).replace(' %', '')}–${percent(high)}`,
+      `${split} accuracy`,
+      percent(evaluation.accuracy),
+      `${count(hits)} of ${count(evaluation.images)} · ${interval}`,
     ),
-    number(
-      `${data.evaluation.split} loss`,
-      decimal(data.evaluation.loss),
-      data.evaluation.topFive === undefined || data.classes.length <= 5
-        ? ''
-        : `top five ${percent(data.evaluation.topFive)}`,
-    ),
+    number(`${split} loss`, decimal(evaluation.loss), topFive),
   ];
-  if (data.training !== undefined) {
-    const { training } = data;
+  const last = data.history.at(-1);
+  if (last !== undefined) {
     const images = data.sizes.find(([part]) => part === 'train')?.[1];
+    const epochs = data.history.filter((record) => record.type === 'epoch').length;
     numbers.push(
-      number('epochs', count(training.epochsDone), images === undefined ? '' : `of ${plural(images, 'image')}`),
-      number('training time', duration(training.seconds), ''),
-      number('images per second', training.imagesPerSecond > 0 ? speed(training.imagesPerSecond) : '–', ''),
+      number('epochs', count(epochs), images === undefined ? '' : `of ${plural(images, 'image')}`),
+      number('training time', duration(last.seconds), ''),
+      number('images per second', speed(usualSpeed(data.history)), ''),
     );
   }
   numbers.push(number('parameters', compact(data.parameters), count(data.parameters)));
   return `<dl class="numbers">${numbers.join('')}</dl>`;
+}
+
+/** The median over the steps: pauses for validation, saving and compiling do not count. */
+function usualSpeed(history: readonly HistoryRecord[]): number {
+  const speeds = history.flatMap((record) => (record.type === 'step' ? [record.imagesPerSecond] : []));
+  const sorted = speeds.filter((value) => value > 0).sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
 }
 
 /** A figure with its unit set smaller. */
@@ -97,21 +102,18 @@ function number(name: string, value: string, under: string): string {
 }
 
 function curves(data: ReportData): string {
-  const { training } = data;
-  if (training === undefined || training.steps.length === 0) return '';
-  const { steps, epochs } = training;
-  const of = (value: (step: StepPoint) => number | undefined): Point[] =>
-    steps.flatMap((step) => {
-      const y = value(step);
-      return y === undefined ? [] : [{ x: step.epoch, y }];
-    });
-  const held = (value: (epoch: EpochPoint) => number | undefined): Point[] =>
+  const steps = data.history.filter((record) => record.type === 'step');
+  const epochs = data.history.filter((record) => record.type === 'epoch');
+  if (steps.length === 0) return '';
+  const of = (value: (step: StepRecord) => number): Point[] =>
+    steps.map((step) => ({ x: place(step), y: value(step) }));
+  const held = (value: (epoch: EpochRecord) => number | undefined): Point[] =>
     epochs.flatMap((epoch) => {
       const y = value(epoch);
       return y === undefined ? [] : [{ x: epoch.epoch, y }];
     });
   const xLabel = 'epoch';
-  const xHigh = Math.max(...steps.map((step) => step.epoch));
+  const xHigh = Math.max(...steps.slice(-1).map(place));
   const loss = [
     smoothed(
       'training',
@@ -151,31 +153,26 @@ function curves(data: ReportData): string {
     },
   ];
   const rate = of((step) => step.learningRate);
-  if (rate.length > 0) {
-    const points =
-      rate.length > 400 ? rate.filter((_, i) => i % Math.ceil(rate.length / 400) === 0 || i === rate.length - 1) : rate;
-    charts.push({
-      title: 'Learning rate',
-      note: '',
-      xLabel,
-      low: 0,
-      format: plain,
-      height: 200,
-      series: [{ name: 'rate', color: 3, points }],
-    });
-  }
-  const pace = of((step) => step.imagesPerSecond);
-  if (pace.length > 0) {
-    charts.push({
-      title: 'Speed',
-      note: 'images per second',
-      xLabel,
-      low: 0,
-      format: speed,
-      height: 200,
-      series: [smoothed('images/s', 3, pace)],
-    });
-  }
+  const every = Math.ceil(rate.length / 400);
+  charts.push({
+    title: 'Learning rate',
+    note: '',
+    xLabel,
+    low: 0,
+    format: plain,
+    height: 200,
+    series: [{ name: 'rate', color: 3, points: rate.filter((_, i) => i % every === 0 || i === rate.length - 1) }],
+  });
+  const pace = of((step) => step.imagesPerSecond).filter((point) => point.y > 0);
+  charts.push({
+    title: 'Speed',
+    note: 'images per second',
+    xLabel,
+    low: 0,
+    format: speed,
+    height: 200,
+    series: [smoothed('images/s', 3, pace)],
+  });
   const figures = charts
     .filter((chart) => chart.series.some((series) => series.points.length > 0))
     .map(
@@ -204,13 +201,12 @@ function confusion(data: ReportData): string {
     list.length === 0
       ? '<p class="note">Not one mistake.</p>'
       : `<h3>Most confused</h3><ol class="confused">${list.join('')}</ol>`;
-  return `<section><h2>What it mixes up</h2><p>Each row is a true class and adds up to all of its ${escapeHtml(data.evaluation.split)} images; each column is what the network said.${cut}</p>
+  return `<section><h2>What it mixes up</h2><p>Each row is a true class and adds up to all of its ${escapeHtml(data.split)} images; each column is what the network said.${cut}</p>
 <div class="matrix${wide ? ' wide' : ''}"><div>${confusionMatrix(matrix)}<div class="key"><span><i class="hit"></i>right, 0–100 % of the row</span><span><i class="miss"></i>mistaken, 0–${percent(worstShare(matrix), 0)} of the row</span></div></div><div>${aside}</div></div></section>`;
 }
 
 function perClass(data: ReportData): string {
-  const scores = classScores(data.classes, data.evaluation.confusion);
-  return `<section><h2>Class by class</h2><p>Precision: of the images given this name, how many deserve it. Recall: of the images that deserve it, how many were given it. F1 is their harmonic mean. Click a heading to sort.</p>${classTable(scores)}</section>`;
+  return `<section><h2>Class by class</h2><p>Precision: of the images given this name, how many deserve it. Recall: of the images that deserve it, how many were given it. F1 is their harmonic mean. Click a heading to sort.</p>${classTable(data.classes, data.evaluation.perClass)}</section>`;
 }
 
 function mistakes(data: ReportData): string {
@@ -243,14 +239,13 @@ function skipped(data: ReportData): string {
   return `<section><h2>Skipped files</h2><p>${plural(data.skipped.length, 'file')} could not be used and took no part.</p><div class="scroll"><table><thead><tr><th scope="col">file</th><th scope="col">reason</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>${more}</section>`;
 }
 
-function tally(data: ReportData): { hits: number; total: number } {
-  const rows = data.evaluation.confusion;
-  const hits = rows.reduce((sum, row, i) => sum + (row[i] ?? 0), 0);
-  const total = rows.reduce((sum, row) => sum + row.reduce((all, value) => all + value, 0), 0);
-  return { hits, total };
+/** Where a step stands on the axis of epochs: the end of the first epoch is 1. */
+function place(step: StepRecord): number {
+  return step.epoch - 1 + step.batch / step.batches;
 }
 
 function speed(value: number): string {
+  if (!Number.isFinite(value)) return '–';
   return value >= 99.5 ? count(value) : value.toFixed(1);
 }
 
