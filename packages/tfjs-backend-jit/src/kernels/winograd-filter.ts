@@ -12,79 +12,87 @@ import { matrices } from './winograd-matrix.ts';
 export const filterBytes = (c: Convolution, grid: Grid): number =>
   grid.planes * planeBytes(c.inChannels, c.outChannels);
 
-/** Input channels of the rotated filter that one round of its kernel transposes; 9 KiB of scratch. */
+/** Input channels of a rotated filter that are transposed at a time. */
 const ROTATED_ROWS = 16;
 
-/** Rows of U that one piece writes: with 32 and more, pieces enough for 8 threads at 64 channels. */
+/** Bytes of scratch that `emitFilterPanel`'s function needs. */
+export const filterScratch = (rotated: boolean): number => (rotated ? 9 * ROTATED_ROWS * PANEL * 4 : 0);
+
+/** Rows of U that one piece writes: with 32, pieces enough for 8 threads at 64 channels. */
 const PIECE_ROWS = 32;
 
-/**
- * Filter → U; buffers filter, U. With `rotated`, the filter is that of the layer whose input gradient `c` computes:
- * its taps are taken from the end and its two channel axes swapped.
- */
+/** Filter → U; buffers filter, U. */
 export function filterKernel(c: Convolution, grid: Grid, rotated: boolean, features: Features): Kernel {
   const { inChannels, outChannels } = c;
   const rows = inChannels % PIECE_ROWS === 0 ? PIECE_ROWS : PANEL;
   const slices = inChannels / rows;
-  const what = `winograd filter F${grid.m}${rotated ? ' rotated' : ''} ${inChannels}->${outChannels}`;
+  const name = `winograd filter F${grid.m}${rotated ? ' rotated' : ''} ${inChannels}->${outChannels}`;
   return {
-    name: what,
-    key: `${what} ${JSON.stringify(features)}`,
+    name,
+    key: `${name} ${JSON.stringify(features)}`,
     buffers: 2,
     pieces: slices * (outChannels / PANEL),
-    scratch: rotated ? 9 * ROTATED_ROWS * PANEL * 4 : 0,
+    scratch: filterScratch(rotated),
     flops: 4 * grid.planes * inChannels * outChannels,
     bytes: 9 * inChannels * outChannels * 4 + filterBytes(c, grid),
     emit(m) {
-      const plane = planeBytes(inChannels, outChannels);
-      const transform = emitFilterTransform(
-        m,
-        grid,
-        plane,
-        rotated ? PANEL : outChannels,
-        rotated ? ROTATED_ROWS : inChannels,
-        features,
-      );
-      const rotate = rotated ? emitRotate(m, inChannels, outChannels) : -1;
-      m.func(
-        'k',
-        Array.from({ length: 4 }, () => 'i32' as const),
-        [],
-        (f) => {
-          const [piece, scratch, filter, u] = f.params;
-          const [panel, row, end] = f.locals('i32', 3);
-          f.set(panel, i32.div_u(piece, i32.const(slices)));
-          f.set(row, i32.mul(i32.sub(piece, i32.mul(panel, i32.const(slices))), i32.const(rows)));
-          f.inc(u, i32.mul(i32.add(i32.mul(panel, i32.const(inChannels)), row), i32.const(PANEL * 4)));
-          f.set(panel, i32.mul(panel, i32.const(PANEL * 4)));
-          if (!rotated) {
-            const at = i32.add(i32.add(filter, panel), i32.mul(row, i32.const(outChannels * 4)));
-            f.push(call(transform, at, u, i32.const(rows)));
-            return;
-          }
-          f.set(end, i32.add(row, i32.const(rows)));
-          f.for(row, row, end, ROTATED_ROWS, () => {
-            const at = i32.add(i32.add(filter, i32.mul(panel, i32.const(inChannels))), i32.mul(row, i32.const(4)));
-            f.push(call(rotate, at, scratch));
-            f.push(call(transform, scratch, u, i32.const(ROTATED_ROWS)));
-            f.inc(u, ROTATED_ROWS * PANEL * 4);
-          });
-        },
-      );
+      const transform = emitFilterPanel(m, c, grid, planeBytes(inChannels, outChannels), rotated, features);
+      m.func('k', ['i32', 'i32', 'i32', 'i32'], [], (f) => {
+        const [piece, scratch, filter, u] = f.params;
+        const [panel, row] = f.locals('i32', 2);
+        f.set(panel, i32.div_u(piece, i32.const(slices)));
+        f.set(row, i32.mul(i32.sub(piece, i32.mul(panel, i32.const(slices))), i32.const(rows)));
+        f.inc(u, i32.mul(i32.add(i32.mul(panel, i32.const(inChannels)), row), i32.const(PANEL * 4)));
+        f.push(call(transform, filter, panel, row, i32.const(rows), u, scratch));
+      });
     },
   };
 }
 
 /**
+ * Emits `panel(filter, panel, row, rows, u, scratch)`: U of 16 output channels and of `rows` input channels from `row`,
+ * written at `u`, whose planes are `plane` bytes apart. With `rotated`, the filter is that of the layer whose input
+ * gradient `c` computes: its taps are taken from the end, and its channel axes swapped.
+ */
+export function emitFilterPanel(
+  m: ModuleBuilder,
+  c: Convolution,
+  grid: Grid,
+  plane: number,
+  rotated: boolean,
+  features: Features,
+): number {
+  const { inChannels, outChannels } = c;
+  const from = rotated ? { width: PANEL, height: ROTATED_ROWS } : { width: outChannels, height: inChannels };
+  const transform = emitFilterTransform(m, grid, plane, from, features);
+  const rotate = rotated ? emitRotate(m, inChannels, outChannels) : -1;
+  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
+    const [filter, panel, row, rows, u, scratch] = f.params;
+    const end = f.local('i32');
+    if (!rotated) {
+      const at = i32.add(i32.mul(panel, i32.const(PANEL * 4)), i32.mul(row, i32.const(outChannels * 4)));
+      f.push(call(transform, i32.add(filter, at), u, rows));
+      return;
+    }
+    f.set(end, i32.add(row, rows));
+    f.for(row, row, end, ROTATED_ROWS, () => {
+      const at = i32.add(i32.mul(panel, i32.const(inChannels * PANEL * 4)), i32.mul(row, i32.const(4)));
+      f.push(call(rotate, i32.add(filter, at), scratch));
+      f.push(call(transform, scratch, u, i32.const(ROTATED_ROWS)));
+      f.inc(u, ROTATED_ROWS * PANEL * 4);
+    });
+  });
+}
+
+/**
  * Emits `transform(filter, u, rows)`: 16 output channels of `rows` input channels.
- * A filter's row has `width` channels, its taps are `height` rows apart.
+ * A row of the filter has `width` channels, its taps are `height` rows apart.
  */
 function emitFilterTransform(
   m: ModuleBuilder,
   grid: Grid,
   plane: number,
-  width: number,
-  height: number,
+  { width, height }: { readonly width: number; readonly height: number },
   features: Features,
 ): number {
   const { filter: matrix } = matrices(grid.m);

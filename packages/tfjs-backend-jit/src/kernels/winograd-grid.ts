@@ -84,3 +84,13 @@ export function cut(total: number, block: number): { readonly count: number; rea
 
 /** Bytes, rounded up so that what follows is aligned. */
 export const align = (bytes: number): number => Math.ceil(bytes / 128) * 128;
+
+/** For the names of kernels: `F4 32x8x8x256->8x8x256`. */
+export function describeConvolution(c: Convolution, grid: Grid): string {
+  return `F${grid.m} ${c.batch}x${c.inHeight}x${c.inWidth}x${c.inChannels}->${c.outHeight}x${c.outWidth}x${c.outChannels}`;
+}
+
+/** Bytes of the input and the output. */
+export function traffic(c: Convolution): number {
+  return 4 * c.batch * (c.inHeight * c.inWidth * c.inChannels + c.outHeight * c.outWidth * c.outChannels);
+}

@@ -4,7 +4,7 @@
  */
 import { call, type Expr, type Func, f32x4, i32, type Local, type ModuleBuilder, v128 } from '../wasm/assembler.ts';
 import type { Features } from './kernel.ts';
-import { type Grid, PANEL, planeBytes } from './winograd-grid.ts';
+import { type Convolution, type Grid, PANEL, planeBytes } from './winograd-grid.ts';
 
 const ROW = PANEL * 4;
 
@@ -14,31 +14,58 @@ const vectorsPerRow = (features: Features): number => (features.wide ? 4 : 2);
 /** Panels are as wide as the tile, or twice as wide; then a product runs once for each half. */
 const halves = (features: Features): readonly number[] => (features.wide ? [0] : [0, ROW / 2]);
 
-/** The shape of M = V·U in one plane; all three matrices lie in panels. */
-export interface Product {
-  /** Rows between panels of V and of M. */
-  readonly planeTiles: number;
+/** Floating-point operations of the products of a convolution, or of its filter's gradient. */
+export const productFlops = (c: Convolution, grid: Grid): number =>
+  2 * grid.planes * grid.tiles * c.inChannels * c.outChannels;
+
+/** The shape of M = V·U in all planes; the three matrices lie in panels. */
+export interface Products {
+  readonly grid: Grid;
   readonly inChannels: number;
+  readonly outChannels: number;
+  /** Rows between panels of V, and of M. */
+  readonly vTiles: number;
+  readonly mTiles: number;
   readonly features: Features;
 }
 
 /**
- * Emits `product(v, u, m, panels)` for exactly `rows` rows: M = V·U for `panels` panels of U and M.
+ * Emits `products(v, u, m, last)`: M = V·U in every plane for a block of `rows[0]` tiles, or of `rows[1]` if `last`.
  * V needs no copy: its values are read one by one into all lanes.
  */
-export function emitProduct(m: ModuleBuilder, spec: Product, rows: number): number {
-  const strips = splitRows(rows).map((strip) => ({ ...strip, func: emitStrip(m, spec, strip.rows) }));
-  return m.func(null, ['i32', 'i32', 'i32', 'i32'], [], (f) => {
-    const [v, u, out, panels] = f.params;
-    let at = 0;
-    for (const { rows, count, func } of strips) {
+export function emitProducts(m: ModuleBuilder, spec: Products, rows: readonly [number, number]): number {
+  const { grid, inChannels, outChannels, vTiles, mTiles } = spec;
+  const strips = new Map<number, number>();
+  for (const { rows: height } of rows.flatMap(splitRows)) {
+    if (!strips.has(height)) strips.set(height, emitStrip(m, spec, height));
+  }
+  const [whole, rest] = rows.map((total) =>
+    m.func(null, ['i32', 'i32', 'i32'], [], (f) => {
+      const [v, u, out] = f.params;
       const shifted = (base: Expr, by: number) => i32.add(base, i32.const(by));
-      for (const half of halves(spec.features)) {
-        const args = [shifted(v, at), shifted(u, half), shifted(out, at + half), i32.const(count), panels];
-        f.push(call(func, ...args));
+      let at = 0;
+      for (const { rows: height, count } of splitRows(total)) {
+        for (const half of halves(spec.features)) {
+          const args = [shifted(v, at), shifted(u, half), shifted(out, at + half), i32.const(count)];
+          f.push(call(strips.get(height) ?? -1, ...args));
+        }
+        at += height * count * ROW;
       }
-      at += rows * count * ROW;
-    }
+    }),
+  );
+  return m.func(null, ['i32', 'i32', 'i32', 'i32'], [], (f) => {
+    const [v, u, out, last] = f.params;
+    const plane = f.local('i32');
+    f.for(plane, 0, grid.planes, 1, () => {
+      f.if(
+        last,
+        () => f.push(call(rest, v, u, out)),
+        () => f.push(call(whole, v, u, out)),
+      );
+      f.inc(v, planeBytes(vTiles, inChannels));
+      f.inc(u, planeBytes(inChannels, outChannels));
+      f.inc(out, planeBytes(mTiles, outChannels));
+    });
   });
 }
 
@@ -60,14 +87,14 @@ export function splitRows(total: number): { rows: number; count: number }[] {
   });
 }
 
-/** Emits `strip(v, u, m, count, panels)`: `count` strips of `rows` rows, for each of `panels` panels. */
-function emitStrip(m: ModuleBuilder, spec: Product, rows: number): number {
-  const { planeTiles, inChannels, features } = spec;
-  const panelOfRows = planeTiles * ROW;
-  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
-    const [v, u, out, count, panels] = f.params;
-    const [strip, row, left, a, b, c] = f.locals('i32', 6);
+/** Emits `strip(v, u, m, count)`: `count` strips of `rows` rows of M, panel by panel. */
+function emitStrip(m: ModuleBuilder, spec: Products, rows: number): number {
+  const { inChannels, outChannels, features } = spec;
+  return m.func(null, ['i32', 'i32', 'i32', 'i32'], [], (f) => {
+    const [v, u, out, count] = f.params;
+    const [panels, strip, row, left, a, b, c] = f.locals('i32', 7);
     const tile = new RegisterTile(f, rows, features);
+    f.set(panels, i32.const(outChannels / PANEL));
     f.loop((nextPanel) => {
       f.set(strip, count);
       f.set(row, v);
@@ -79,7 +106,7 @@ function emitStrip(m: ModuleBuilder, spec: Product, rows: number): number {
         f.set(left, i32.const(inChannels / PANEL));
         f.loop((next) => {
           for (let k = 0; k < PANEL; k++) tile.multiplyAdd(a, (i) => i * ROW + k * 4, b, k * ROW);
-          f.inc(a, panelOfRows);
+          f.inc(a, spec.vTiles * ROW);
           f.inc(b, PANEL * ROW);
           f.set(left, i32.sub(left, i32.const(1)));
           f.brIf(next, left);
@@ -91,7 +118,7 @@ function emitStrip(m: ModuleBuilder, spec: Product, rows: number): number {
         f.brIf(nextStrip, strip);
       });
       f.inc(u, inChannels * ROW);
-      f.inc(out, panelOfRows);
+      f.inc(out, spec.mTiles * ROW);
       f.set(panels, i32.sub(panels, i32.const(1)));
       f.brIf(nextPanel, panels);
     });

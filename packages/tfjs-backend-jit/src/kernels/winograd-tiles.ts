@@ -2,7 +2,7 @@
  * Walks over tiles and transforms each, between images in NHWC and planes of panels: image → V = Bᵀ d B,
  * M → image Y = Aᵀ m A, and gradient of the output → D = A dy Aᵀ.
  */
-import { call, type Expr, type Func, i32, type Local, type ModuleBuilder, select } from '../wasm/assembler.ts';
+import { call, type Expr, type Func, i32, type Local, type ModuleBuilder, select, v128 } from '../wasm/assembler.ts';
 import type { Features } from './kernel.ts';
 import { type Convolution, type Grid, PANEL, planeBytes } from './winograd-grid.ts';
 import { apply, applyTransposed, groupBytes, LaneEmitter, transform2d } from './winograd-lanes.ts';
@@ -21,7 +21,7 @@ export interface TileSpec {
   readonly features: Features;
 }
 
-/** Bytes of zeros that `emitImageTransform`'s function needs, for the rows of a patch outside of the image. */
+/** Bytes of scratch that `emitImageTransform`'s function fills with zeros, for rows of a patch outside of the image. */
 export const zeroBytes = (c: Convolution, grid: Grid): number => grid.n * c.inChannels * 4;
 
 /**
@@ -37,10 +37,12 @@ export function emitImageTransform(m: ModuleBuilder, spec: TileSpec): number {
     return [from, Math.max(from, Math.min(grid.n, c.inWidth - x))];
   });
   const variants = runs.map(({ value: [from, to] }) => emitPatch(m, spec, pixel, from, to));
+  const zero = emitZero(m, zeroBytes(c, grid));
   return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
     const [image, first, count, v, zeros] = f.params;
     const [left, top, base] = f.locals('i32', 3);
     const rows = f.locals('i32', grid.n);
+    f.push(call(zero, zeros));
     walk(f, grid, first, count, v, ({ batch, row, column }) => {
       f.set(top, i32.sub(i32.mul(row, i32.const(grid.m)), i32.const(c.padTop)));
       f.set(left, i32.sub(i32.mul(column, i32.const(grid.m)), i32.const(c.padLeft)));
@@ -51,6 +53,18 @@ export function emitImageTransform(m: ModuleBuilder, spec: TileSpec): number {
         f.set(pointer, select(i32.add(base, i32.const(i * c.inWidth * pixel)), zeros, inside));
       });
       dispatch(f, column, runs, (i) => f.push(call(variants[i], v, ...rows)));
+    });
+  });
+}
+
+/** Emits `zero(at)`: writes `bytes` zeros, a multiple of 64. */
+function emitZero(m: ModuleBuilder, bytes: number): number {
+  return m.func(null, ['i32'], [], (f) => {
+    const at = f.param(0);
+    const end = f.local('i32');
+    f.set(end, i32.add(at, i32.const(bytes)));
+    f.for(at, at, end, 64, () => {
+      for (const offset of [16, 0, 48, 32]) f.push(v128.store(at, v128.const_f32x4(0), offset));
     });
   });
 }

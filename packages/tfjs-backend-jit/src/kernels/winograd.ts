@@ -4,9 +4,8 @@
  */
 import type { Conv2DShape } from './conv-shape.ts';
 import type { Features, Recipe } from './kernel.ts';
-import { convolve } from './winograd-convolve.ts';
 import { forward, inputGradient } from './winograd-grid.ts';
-import { planConvolution, type WinogradOptions } from './winograd-plan.ts';
+import { convolve, type WinogradOptions } from './winograd-plan.ts';
 
 export type { WinogradOptions } from './winograd-plan.ts';
 
@@ -20,12 +19,10 @@ export function winogradApplies(s: Conv2DShape): boolean {
 
 /** y [batch, outHeight, outWidth, outChannels] from inputs x and filter. */
 export function winogradForward(shape: Conv2DShape, features: Features, options: WinogradOptions = {}): Recipe {
-  const c = forward(shape);
-  return convolve(c, planConvolution(c, options), false, features);
+  return convolve(forward(shape), false, features, options);
 }
 
 /** dx [batch, inHeight, inWidth, inChannels] from inputs dy and filter. */
 export function winogradBackpropInput(shape: Conv2DShape, features: Features, options: WinogradOptions = {}): Recipe {
-  const c = inputGradient(shape);
-  return convolve(c, planConvolution(c, options), true, features);
+  return convolve(inputGradient(shape), true, features, options);
 }
