@@ -354,8 +354,12 @@ export class JitBackend extends KernelBackend {
   }
 
   private forgetOldest(): void {
-    const oldest = this.programs.keys().next();
-    if (!oldest.done) this.programs.delete(oldest.value);
+    const oldest = this.programs.entries().next();
+    if (oldest.done) return;
+    const [key, program] = oldest.value;
+    if (!this.engine.isDone(program.lastRun)) return;
+    this.programs.delete(key);
+    this.engine.forget(program);
   }
 
   /** Makes sure that an entry's value exists or is on its way. */

@@ -27,6 +27,8 @@ export interface Loaded {
   readonly compiled: Compiled;
   /** Address of launch counters and pointer table. */
   readonly control: number;
+  /** The number of its latest run. */
+  lastRun: number;
 }
 
 interface Job {
@@ -35,6 +37,12 @@ interface Job {
   readonly pointers: readonly number[];
   readonly uploads: readonly Upload[];
   readonly arena: number;
+}
+
+/** Memory that every program uses in turn. */
+interface Block {
+  address: number;
+  bytes: number;
 }
 
 export class Engine {
@@ -49,8 +57,8 @@ export class Engine {
   /** Jobs up to this number are done. */
   private finished = 0;
   private programs = 0;
-  private arena = { address: 0, bytes: 0 };
-  private scratch = { address: 0, bytes: 0 };
+  private readonly arena: Block = { address: 0, bytes: 0 };
+  private readonly scratch: Block = { address: 0, bytes: 0 };
   private failure: Error | undefined;
   private wake: (() => void)[] = [];
 
@@ -83,18 +91,25 @@ export class Engine {
       kernels: kernels.map((kernel) => kernel.id),
     });
     const control = this.heap.alloc(counterBytes(compiled.launches.length) + compiled.slots * 4);
-    return { id, compiled, control };
+    return { id, compiled, control, lastRun: 0 };
+  }
+
+  /** Gives up a program whose runs are all done. */
+  forget(program: Loaded): void {
+    this.heap.release(program.control);
+    this.pool.forget(program.id);
   }
 
   /** The arena and the threads' scratch, at least so large. Throws `HeapFull`. */
   reserve(arenaBytes: number, scratchBytes: number): void {
-    this.arena = this.enlarge(this.arena, arenaBytes);
-    this.scratch = this.enlarge(this.scratch, scratchBytes * this.pool.threads);
+    this.enlarge(this.arena, arenaBytes);
+    this.enlarge(this.scratch, scratchBytes * this.pool.threads);
   }
 
   /** Queues a run; returns its number. `reserve` was called for it. */
   run(program: Loaded, pointers: readonly number[], uploads: readonly Upload[]): number {
     const job: Job = { number: this.nextJob++, program, pointers, uploads, arena: this.arena.address };
+    program.lastRun = job.number;
     this.queue.push(job);
     this.advance();
     return job.number;
@@ -178,9 +193,11 @@ export class Engine {
     for (const resolve of waiting) resolve();
   }
 
-  private enlarge(block: { address: number; bytes: number }, bytes: number) {
-    if (bytes <= block.bytes) return block;
+  private enlarge(block: Block, bytes: number): void {
+    if (bytes <= block.bytes) return;
     if (block.bytes > 0) this.heap.release(block.address);
-    return { address: this.heap.alloc(bytes), bytes };
+    block.bytes = 0; // should the allocation fail, there is no block
+    block.address = this.heap.alloc(bytes);
+    block.bytes = bytes;
   }
 }

@@ -66,6 +66,11 @@ export class ThreadPool {
     for (const worker of this.workers) worker.post({ kind: 'load', kernels, program });
   }
 
+  /** Lets the threads drop a program, after the runs that are under way. */
+  forget(program: number): void {
+    for (const worker of this.workers) worker.post({ kind: 'forget', program });
+  }
+
   /** Starts one run. The one before must be done. */
   begin(run: Run): void {
     const { i32 } = this;

@@ -12,7 +12,8 @@ export type WorkerMessage =
       readonly threads: number;
       readonly words: ControlWords;
     }
-  | { readonly kind: 'load'; readonly kernels: readonly LoadedModule[]; readonly program: LoadedProgram };
+  | { readonly kind: 'load'; readonly kernels: readonly LoadedModule[]; readonly program: LoadedProgram }
+  | { readonly kind: 'forget'; readonly program: number };
 
 export interface LoadedModule {
   readonly id: number;
@@ -90,6 +91,8 @@ export function workerMain(port: Port): void {
     if (message.kind === 'start') {
       ({ memory, words, thread, threads } = message);
       port.post({ ready: thread });
+    } else if (message.kind === 'forget') {
+      programs.delete(message.program);
     } else if (memory !== undefined && words !== undefined) {
       const marks = words.MARKS;
       const shared = memory;
