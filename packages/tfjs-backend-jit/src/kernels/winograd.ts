@@ -5,7 +5,7 @@
 import type { Conv2DShape } from './conv-shape.ts';
 import type { Features, Recipe } from './kernel.ts';
 import { forward, inputGradient } from './winograd-grid.ts';
-import { convolve, type WinogradOptions } from './winograd-plan.ts';
+import { convolve, convolveGradient, type WinogradOptions } from './winograd-plan.ts';
 
 export type { WinogradOptions } from './winograd-plan.ts';
 
@@ -25,4 +25,9 @@ export function winogradForward(shape: Conv2DShape, features: Features, options:
 /** dx [batch, inHeight, inWidth, inChannels] from inputs dy and filter. */
 export function winogradBackpropInput(shape: Conv2DShape, features: Features, options: WinogradOptions = {}): Recipe {
   return convolve(inputGradient(shape), true, features, options);
+}
+
+/** The filter's gradient [3, 3, inChannels, outChannels] from inputs x and dy. */
+export function winogradBackpropFilter(shape: Conv2DShape, features: Features, options: WinogradOptions = {}): Recipe {
+  return convolveGradient(forward(shape), features, options);
 }
