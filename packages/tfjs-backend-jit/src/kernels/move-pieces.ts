@@ -3,6 +3,7 @@
  * The cutting depends on the shapes alone, so that results are the same bits on any number of threads.
  */
 import { type Expr, type Func, i32, type Local, select, v128 } from '../wasm/assembler.ts';
+import type { Kernel } from './kernel.ts';
 
 /** Pieces smaller than this cost more in hand-over than they win in balance. */
 const MIN_ELEMENTS = 32 * 1024;
@@ -22,10 +23,45 @@ export function cutRows(rows: number, work: number): Cut {
   return { rows, per, pieces: Math.max(1, Math.ceil(rows / per)) };
 }
 
-/** Sets `from` and `to` to the rows of the piece in parameter 0. */
-export function pieceRows(f: Func, cut: Cut): { from: Local; to: Local } {
+/** A range of rows, or of taps: [from, to). */
+export interface Range {
+  readonly from: Local;
+  readonly to: Local;
+}
+
+/** What a row-wise kernel says of itself; `key` is completed with its name. */
+export interface RowKernel {
+  readonly name: string;
+  /** Everything else that the code depends on. */
+  readonly shape: unknown;
+  readonly buffers: number;
+  readonly cut: Cut;
+  readonly bytes: number;
+  readonly flops?: number;
+  readonly scratch?: number;
+}
+
+/** A kernel whose pieces are ranges of rows. The buffers are parameters 2 and up; parameter 1 is scratch. */
+export function rowKernel(about: RowKernel, emit: (f: Func, rows: Range) => void): Kernel {
+  const { name, shape, buffers, cut, bytes, flops = 0, scratch = 0 } = about;
+  return {
+    name,
+    key: `${name} ${JSON.stringify(shape)}`,
+    buffers,
+    pieces: cut.pieces,
+    scratch,
+    flops,
+    bytes,
+    emit: (module) => {
+      module.func('k', ['i32', 'i32', ...Array<'i32'>(buffers).fill('i32')], [], (f) => emit(f, pieceRows(f, cut)));
+    },
+  };
+}
+
+/** Sets `from` and `to` to the rows of piece `piece`. */
+export function pieceRows(f: Func, cut: Cut, piece: Expr = f.param(0)): Range {
   const [from, to] = f.locals('i32', 2);
-  f.set(from, i32.mul(f.param(0), i32.const(cut.per)));
+  f.set(from, i32.mul(piece, i32.const(cut.per)));
   f.set(to, minU(i32.add(from, i32.const(cut.per)), i32.const(cut.rows)));
   return { from, to };
 }

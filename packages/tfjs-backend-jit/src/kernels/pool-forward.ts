@@ -2,10 +2,10 @@
  * Max and average pooling over NHWC images, vectorised along the channels (with stride 1 along whole rows).
  * Taps above and below the image read a row of scratch that holds what changes nothing: −∞, or 0.
  */
-import { type Expr, type Func, f32, f32x4, i32, type Local, type ModuleBuilder, v128 } from '../wasm/assembler.ts';
+import { type Expr, type Func, f32, f32x4, i32, type Local, v128 } from '../wasm/assembler.ts';
 import { type Conv2DShape, describe } from './conv-shape.ts';
 import { type Features, input, output, type Recipe } from './kernel.ts';
-import { at, type Block, cutRows, fillRow, loadBlock, pieceRows, storeBlock, walk } from './move-pieces.ts';
+import { at, type Block, cutRows, fillRow, loadBlock, type Range, rowKernel, storeBlock, walk } from './move-pieces.ts';
 import { emitLoopedWindows } from './pool-large.ts';
 import {
   type ColumnRun,
@@ -43,28 +43,25 @@ function poolRecipe(kind: PoolKind, s: Conv2DShape): Recipe {
   const outputs = s.batch * s.outHeight * s.outWidth * s.inChannels;
   const cut = cutRows(s.batch * s.outHeight, s.outWidth * s.inChannels * Math.max(1, Math.min(taps, 8) / 2));
   const unrolled = isUnrolled(s);
-  const kernel = {
-    name: `${kind}-pool ${describe(s)}`,
-    key: `${kind}-pool ${JSON.stringify(s)}`,
-    buffers: 2,
-    pieces: cut.pieces,
-    scratch: unrolled ? inRowBytes(s) + DIVISOR_BYTES : 0,
-    flops: outputs * taps,
-    bytes: (s.batch * s.inHeight * s.inWidth * s.inChannels + outputs) * 4,
-    emit: (module: ModuleBuilder) => {
-      module.func('k', ['i32', 'i32', 'i32', 'i32'], [], (f) => {
-        if (unrolled) emitUnrolled(f, kind, s, pieceRows(f, cut));
-        else emitLoopedWindows(f, kind, s, pieceRows(f, cut));
-      });
+  const kernel = rowKernel(
+    {
+      name: `${kind}-pool ${describe(s)}`,
+      shape: s,
+      buffers: 2,
+      cut,
+      scratch: unrolled ? inRowBytes(s) + DIVISOR_BYTES : 0,
+      flops: outputs * taps,
+      bytes: (s.batch * s.inHeight * s.inWidth * s.inChannels + outputs) * 4,
     },
-  };
+    (f, rows) => (unrolled ? emitUnrolled(f, kind, s, rows) : emitLoopedWindows(f, kind, s, rows)),
+  );
   return { temps: [], steps: [{ kernel, args: [input(0), output(0)] }] };
 }
 
 /** Scratch: first the divisor of the current columns (so that it can be splat from memory), then the outside row. */
 const DIVISOR_BYTES = 128;
 
-function emitUnrolled(f: Func, kind: PoolKind, s: Conv2DShape, { from, to }: { from: Local; to: Local }): void {
+function emitUnrolled(f: Func, kind: PoolKind, s: Conv2DShape, { from, to }: Range): void {
   const [scratch, x, y] = [f.param(1), f.param(2), f.param(3)];
   const [row, image, top, outside, valid] = f.locals('i32', 5);
   const rows = f.locals('i32', s.filterHeight);

@@ -3,7 +3,7 @@
  * What is left of dy while a window's maximum is searched lives in scratch, one value per channel.
  */
 import { type Func, f32x4, i32, type Local, select, v128 } from '../wasm/assembler.ts';
-import { type Block, loadBlock, maxS, storeBlock, walk } from './move-pieces.ts';
+import { type Block, loadBlock, maxS, type Range, storeBlock, walk } from './move-pieces.ts';
 import { type GradRow, gradOfWindow } from './pool-grad.ts';
 import { inRowBytes, pixelBytes, tapRange } from './pool-window.ts';
 
@@ -13,7 +13,7 @@ export function emitLoopedScatter(f: Func, g: GradRow): void {
   const scratch = f.param(1);
   const [column, left, i, j, x, dx, rest, xRow, row, owned] = f.locals('i32', 10);
   const rows = tapRange(f, g.top, s.inHeight, s.filterHeight, s.dilationHeight);
-  const loop = (counter: Local, range: { from: Local; to: Local }, body: () => void) => {
+  const loop = (counter: Local, range: Range, body: () => void) => {
     f.set(range.to, maxS(range.to, range.from));
     f.for(counter, range.from, range.to, 1, body);
   };

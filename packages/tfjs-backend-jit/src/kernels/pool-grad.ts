@@ -2,7 +2,7 @@
  * Gradients of pooling. A piece owns some rows of dx and visits, in order, every window that touches them, so that each
  * element sums its windows in one fixed order; rows that a piece does not own are written to a dump in scratch.
  */
-import { type Expr, type Func, f32x4, i32, type Local, type ModuleBuilder, select, v128 } from '../wasm/assembler.ts';
+import { type Expr, type Func, f32x4, i32, type Local, select, v128 } from '../wasm/assembler.ts';
 import { type Conv2DShape, describe } from './conv-shape.ts';
 import { type Features, input, output, type Recipe } from './kernel.ts';
 import {
@@ -14,7 +14,8 @@ import {
   loadBlock,
   maxS,
   minS,
-  pieceRows,
+  type Range,
+  rowKernel,
   storeBlock,
   walk,
 } from './move-pieces.ts';
@@ -53,20 +54,18 @@ function gradRecipe(kind: PoolKind, s: Conv2DShape): Recipe {
   const cut = cutRows(s.batch * s.inHeight, s.inWidth * s.inChannels);
   const buffers = kind === 'max' ? 4 : 2;
   const unrolled = isUnrolled(s);
-  const kernel = {
-    name: `${kind}-pool-grad ${describe(s)}`,
-    key: `${kind}-pool-grad ${JSON.stringify(s)}`,
-    buffers,
-    pieces: cut.pieces,
-    scratch: unrolled ? 2 * rowScratch(s) : 2 * pixelBytes(s),
-    flops: outputs * s.filterHeight * s.filterWidth,
-    bytes: (inputs * (kind === 'max' ? 2 : 1) + outputs * (buffers - 2 || 1)) * 4,
-    emit: (module: ModuleBuilder) => {
-      module.func('k', ['i32', 'i32', ...Array(buffers).fill('i32')], [], (f) =>
-        emitGrad(f, kind, s, pieceRows(f, cut)),
-      );
+  const kernel = rowKernel(
+    {
+      name: `${kind}-pool-grad ${describe(s)}`,
+      shape: s,
+      buffers,
+      cut,
+      scratch: unrolled ? 2 * rowScratch(s) : 2 * pixelBytes(s),
+      flops: outputs * s.filterHeight * s.filterWidth,
+      bytes: (inputs * (kind === 'max' ? 2 : 1) + outputs * (buffers - 2 || 1)) * 4,
     },
-  };
+    (f, rows) => emitGrad(f, kind, s, rows),
+  );
   const args = kind === 'max' ? [input(0), input(1), input(2), output(0)] : [input(0), output(0)];
   return { temps: [], steps: [{ kernel, args }] };
 }
@@ -89,7 +88,7 @@ export interface GradRow {
   readonly y: Local;
 }
 
-function emitGrad(f: Func, kind: PoolKind, s: Conv2DShape, { from, to }: { from: Local; to: Local }): void {
+function emitGrad(f: Func, kind: PoolKind, s: Conv2DShape, { from, to }: Range): void {
   const dyAt = f.param(2);
   const [xAt, yAt] = kind === 'max' ? [f.param(3), f.param(4)] : [dyAt, dyAt];
   const dxAt = f.param(kind === 'max' ? 5 : 3);

@@ -4,16 +4,11 @@
  */
 import { type Func, f32, f32x4, i32, type Local } from '../wasm/assembler.ts';
 import type { Conv2DShape } from './conv-shape.ts';
-import { at, loadBlock, storeBlock } from './move-pieces.ts';
+import { at, loadBlock, type Range, storeBlock } from './move-pieces.ts';
 import { inRowBytes, type PoolKind, pixelBytes, poolFold, poolStart, tapRange } from './pool-window.ts';
 
 /** Emits the output rows [from, to) of a pooling kernel with parameters (piece, scratch, x, y). */
-export function emitLoopedWindows(
-  f: Func,
-  kind: PoolKind,
-  s: Conv2DShape,
-  { from, to }: { from: Local; to: Local },
-): void {
+export function emitLoopedWindows(f: Func, kind: PoolKind, s: Conv2DShape, { from, to }: Range): void {
   const [x, y] = [f.param(2), f.param(3)];
   const [row, column, image, top, left, first, out] = f.locals('i32', 7);
   const divisor = f.local('v128');
@@ -36,7 +31,7 @@ export function emitLoopedWindows(
 }
 
 /** to − from, or 0 for an empty range. */
-const span = (r: { from: Local; to: Local }) => i32.mul(i32.sub(r.to, r.from), i32.gt_s(r.to, r.from));
+const span = (r: Range) => i32.mul(i32.sub(r.to, r.from), i32.gt_s(r.to, r.from));
 
 /** All channels of one window, leaving `first` and `out` behind them: 16 at a time, then 4, then 1. */
 function emitChannels(
@@ -44,8 +39,8 @@ function emitChannels(
   kind: PoolKind,
   s: Conv2DShape,
   first: Local,
-  rows: { from: Local; to: Local },
-  columns: { from: Local; to: Local },
+  rows: Range,
+  columns: Range,
   out: Local,
   divisor: Local,
 ): void {

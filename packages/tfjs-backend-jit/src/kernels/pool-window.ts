@@ -4,7 +4,7 @@
  */
 import { type Expr, type Func, f32x4, i32, type Local, select, v128 } from '../wasm/assembler.ts';
 import type { Conv2DShape } from './conv-shape.ts';
-import { at, maxS, minS } from './move-pieces.ts';
+import { at, maxS, minS, type Range } from './move-pieces.ts';
 
 export type PoolKind = 'max' | 'avg';
 
@@ -59,13 +59,7 @@ export const rowOrElse = (s: Conv2DShape, image: Expr, row: Expr, outside: Expr)
   select(at(image, row, inRowBytes(s)), outside, i32.lt_u(row, i32.const(s.inHeight)));
 
 /** Along one axis, the taps [from, to) of the window at `corner` (signed) that lie inside; empty where from ≥ to. */
-export function tapRange(
-  f: Func,
-  corner: Local,
-  size: number,
-  taps: number,
-  dilation: number,
-): { from: Local; to: Local } {
+export function tapRange(f: Func, corner: Local, size: number, taps: number, dilation: number): Range {
   const [from, to] = f.locals('i32', 2);
   const last = i32.const(dilation - 1);
   const d = i32.const(dilation);
