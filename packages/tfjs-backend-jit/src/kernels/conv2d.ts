@@ -6,7 +6,7 @@ import { env } from '../wasm/features.ts';
 import type { Conv2DShape } from './conv-shape.ts';
 import { conv2dBackpropFilterDirect, conv2dBackpropInputDirect, conv2dDirect } from './conv2d-direct.ts';
 import type { Features, Recipe } from './kernel.ts';
-import { winogradApplies, winogradBackpropInput, winogradForward } from './winograd.ts';
+import { winogradApplies, winogradBackpropFilter, winogradBackpropInput, winogradForward } from './winograd.ts';
 
 const METHODS = ['direct', 'winograd', 'auto'] as const;
 
@@ -28,5 +28,5 @@ export function conv2dBackpropInput(shape: Conv2DShape, features: Features): Rec
 
 /** TF's Conv2DBackpropFilter: x, dy → filter's gradient. */
 export function conv2dBackpropFilter(shape: Conv2DShape, features: Features): Recipe {
-  return conv2dBackpropFilterDirect(shape, features);
+  return byWinograd(shape) ? winogradBackpropFilter(shape, features) : conv2dBackpropFilterDirect(shape, features);
 }
