@@ -1,0 +1,147 @@
+/** What `train` can be told, its defaults, and the fingerprint by which a resumed run knows itself.
+ *  Everything is checked here, before the first step. */
+
+import type * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { Transform } from '../augment/transform.ts';
+import { batchesPerEpoch } from '../data/batches.ts';
+import type { Normalization, Splits } from '../data/dataset.ts';
+import { meanAndStd } from '../data/statistics.ts';
+import { ModelError } from '../models/errors.ts';
+import { node } from '../models/files.ts';
+import type { ModelInfo } from '../models/info.ts';
+import type { Fingerprint } from './checkpoint.ts';
+import type { EpochRecord, StepRecord } from './history.ts';
+import { cosineDecay } from './schedules.ts';
+import { sgd } from './sgd.ts';
+
+export interface TrainOptions {
+  /** Times that each training image is seen. */
+  readonly epochs: number;
+  /** Default 128, or all images where there are fewer. */
+  readonly batchSize?: number;
+  /**
+   * Any tf.Optimizer; only `sgd` promises the same bits after a resume. Default: `sgd` with Nesterov momentum 0.9,
+   * weight decay 5e-4 on kernels, and a cosine decay from 0.05 after a warm-up of a twentieth of the steps.
+   */
+  readonly optimizer?: tf.Optimizer;
+  /** Probability mass that is spread over all classes, 0 to less than 1. Default 0. */
+  readonly labelSmoothing?: number;
+  /** Augmentations of training images, in order, e.g. `[randomCrop({ padding: 4 }), randomFlip()]`. Default none. */
+  readonly transforms?: readonly Transform[];
+  /** Default: mean and standard deviation of the training images. */
+  readonly normalize?: Normalization;
+  /** Of the order of images and of augmentation. Default 0. */
+  readonly seed?: number;
+  /** Leave out an epoch's last images that fill no batch (others each epoch). Default true. */
+  readonly dropRemainder?: boolean;
+  /** Threads that make batches; the result does not depend on it. Default 1. */
+  readonly workers?: number;
+  /** The run's folder: history, checkpoint and, at the end, the model. Default none: nothing is written. */
+  readonly directory?: string;
+  /** Save everything needed to go on at each epoch's end (the default), or every so many steps. */
+  readonly checkpointEvery?: 'epoch' | number;
+  /** Go on from the checkpoint in `directory`. Default false. */
+  readonly resume?: boolean;
+  /** Ends the run after the step under way, with a checkpoint. */
+  readonly signal?: AbortSignal;
+  /** After each step; a promise is waited for. */
+  readonly onStep?: (event: StepEvent) => void | Promise<void>;
+  /** After each epoch and its validation; a promise is waited for. */
+  readonly onEpoch?: (event: EpochEvent) => void | Promise<void>;
+  /** While the validation set is evaluated. */
+  readonly onValidation?: (done: number, total: number) => void;
+}
+
+export interface StepEvent extends StepRecord {
+  readonly epochs: number;
+  /** Of the whole run. */
+  readonly steps: number;
+  /** Undefined until there is something to estimate from. */
+  readonly secondsLeft: number | undefined;
+}
+
+export interface EpochEvent extends EpochRecord {
+  readonly epochs: number;
+}
+
+/** Options with nothing left open. */
+export interface Settings {
+  readonly options: TrainOptions;
+  readonly batchSize: number;
+  readonly batches: number;
+  readonly dropRemainder: boolean;
+  readonly optimizer: tf.Optimizer;
+  /** Whether `train` made the optimizer, and so disposes of it. */
+  readonly ownsOptimizer: boolean;
+  readonly normalize: Normalization;
+  readonly seed: number;
+  readonly info: ModelInfo;
+}
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws ModelError for impossible values
+ */
+export async function settingsOf(model: LayersModel, data: Splits, options: TrainOptions): Promise<Settings> {
+  const { epochs, labelSmoothing = 0, checkpointEvery = 'epoch', seed = 0, resume = false, directory } = options;
+  const whole = (value: unknown) => Number.isInteger(value) && (value as number) >= 1;
+  check(whole(epochs), 'epochs must be a whole number from 1 up', epochs);
+  check(data.train.size > 0, 'the training set must have images', data.train.size);
+  const batchSize = Math.min(options.batchSize ?? 128, data.train.size);
+  check(whole(batchSize), 'batchSize must be a whole number from 1 up', batchSize);
+  check(labelSmoothing >= 0 && labelSmoothing < 1, 'labelSmoothing must be at least 0 and less than 1', labelSmoothing);
+  const everyRule = `checkpointEvery must be 'epoch' or a whole number of steps from 1 up`;
+  check(checkpointEvery === 'epoch' || whole(checkpointEvery), everyRule, checkpointEvery);
+  check(!resume || directory !== undefined, 'resume needs a directory', directory);
+  const dropRemainder = options.dropRemainder ?? true;
+  const batches = batchesPerEpoch(data.train.size, batchSize, dropRemainder);
+  const normalize = options.normalize ?? (await meanAndStd(data.train));
+  const { mean, std } = normalize;
+  const preprocessing = { inputShape: data.imageShape, resize: data.resize ?? 'cover', mean, std };
+  return {
+    options,
+    batchSize,
+    batches,
+    dropRemainder,
+    optimizer: options.optimizer ?? defaultOptimizer(epochs * batches),
+    ownsOptimizer: options.optimizer === undefined,
+    normalize,
+    seed,
+    info: { format: 'residual/1', architecture: model.name, classes: data.classes, preprocessing },
+  };
+}
+
+function check(ok: boolean, rule: string, value: unknown): void {
+  if (!ok) throw new ModelError(`train: ${rule}, received ${JSON.stringify(value)}`);
+}
+
+function defaultOptimizer(steps: number): tf.Optimizer {
+  const warmupSteps = Math.floor(steps / 20);
+  const learningRate = cosineDecay(0.05, steps - warmupSteps, { warmupSteps });
+  return sgd({ learningRate, momentum: 0.9, nesterov: true, weightDecay: 5e-4, decay: 'kernels' });
+}
+
+/** What a checkpoint remembers of its run; epochs are not part of it, so a run can be given more of them. */
+export function fingerprintOf(model: LayersModel, data: Splits, settings: Settings): Fingerprint {
+  const { zlib } = node();
+  const { options, optimizer, info } = settings;
+  const { name, size, labels } = data.train;
+  const weights = model.weights.map(({ originalName, shape, trainable }) => [originalName, shape, trainable]);
+  const checksum = (bytes: Uint8Array | string) => zlib.crc32(bytes).toString(16);
+  const labelBytes = new Uint8Array(labels.buffer, labels.byteOffset, labels.byteLength);
+  const className = optimizer.getClassName();
+  return {
+    architecture: `${info.architecture} (weights ${checksum(JSON.stringify(weights))})`,
+    data: `${name} (${size} images, labels ${checksum(labelBytes)})`,
+    classes: info.classes.join(', '),
+    batchSize: String(settings.batchSize),
+    optimizer: `${className} ${JSON.stringify(optimizer.getConfig())}`,
+    labelSmoothing: String(options.labelSmoothing ?? 0),
+    transforms: JSON.stringify(options.transforms ?? []),
+    normalize: JSON.stringify(settings.normalize),
+    seed: String(settings.seed),
+    dropRemainder: String(settings.dropRemainder),
+  };
+}
