@@ -284,7 +284,7 @@ function keyOf(op: Op): string {
     case 'reduce':
       return `reduce ${op.fn} ${op.of.id} ${op.reduced.map(Number)}`;
     case 'recipe':
-      return `${op.name} ${op.key} ${op.inputs.map((v) => v.id)}`;
+      return `${op.name} ${op.key} ${op.inputs.map((v) => v.id)} ${op.outputs.map((out) => `[${out.shape}]`)}`;
     case 'result':
       return `result ${op.of.id} ${op.index}`;
     default:

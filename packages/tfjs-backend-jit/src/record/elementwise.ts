@@ -44,7 +44,6 @@ const ARITHMETIC: Readonly<Record<string, BinaryFn>> = {
   Minimum: 'min',
   Pow: 'pow',
   SquaredDifference: 'squaredDifference',
-  FloorDiv: 'floorDiv',
   Mod: 'mod',
   Atan2: 'atan2',
   Prelu: 'prelu',
@@ -155,6 +154,11 @@ export const elementwise: Rules = {
   LogicalNot: rule({
     infer: ({ x }) => (x.dtype === 'bool' ? [{ shape: x.shape, dtype: 'bool' }] : null),
     lower: (g, { x }) => [g.apply('notI', x)],
+  }),
+  // Of floats too the quotient is an int32.
+  FloorDiv: rule({
+    infer: ({ a, b }) => (isFloat(a, b) ? [{ shape: common(a, b), dtype: 'int32' }] : null),
+    lower: (g, { a, b }) => [g.apply('toI32', broadcasting(g, 'floorDiv', a, b))],
   }),
   Step: rule<{ alpha: number }>({
     infer: ({ x }) => (isFloat(x) ? [{ shape: x.shape, dtype: 'float32' }] : null),
