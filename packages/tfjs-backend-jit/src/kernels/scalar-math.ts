@@ -199,7 +199,8 @@ export function atan2(s: Scope, yArgument: Expr, xArgument: Expr): Expr {
   const small = s.let(f32x4.min(ax, ay));
   const large = s.let(f32x4.max(ax, ay));
   // atan(a/b) for 0 ≤ a ≤ b, directly below tan(π/8) and as π/4 + atan((a−b)/(a+b)) above.
-  const upper = s.let(f32x4.gt(small, f32x4.mul(large, c(Math.SQRT2 - 1))));
+  const steeper = f32x4.gt(small, f32x4.mul(large, c(Math.SQRT2 - 1)));
+  const upper = s.let(v128.or(steeper, f32x4.eq(small, c(Number.POSITIVE_INFINITY))));
   const difference = v128.bitselect(c(0), f32x4.sub(small, large), f32x4.eq(small, large));
   const over = v128.bitselect(difference, small, upper);
   const under = v128.bitselect(f32x4.add(small, large), large, upper);
