@@ -115,6 +115,7 @@ function emitFilterTransform(
             });
           },
         );
+        e.forget();
         f.inc(filter, step);
         f.inc(u, step);
         f.set(group, i32.sub(group, i32.const(1)));
@@ -221,6 +222,7 @@ export function emitFilterGradient(m: ModuleBuilder, block: FilterBlock): number
               });
             },
           );
+          e.forget();
           f.inc(to, step);
           f.inc(from, step);
           f.if(i32.eqz(i32.and(from, i32.const(PANEL * 4 - 1))), () => f.inc(from, (inChannels - 1) * PANEL * 4));

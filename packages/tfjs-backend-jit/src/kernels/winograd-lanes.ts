@@ -16,6 +16,7 @@ export class LaneEmitter {
   private readonly f: Func;
   private readonly relaxed: boolean;
   private readonly constants = new Map<number, Local>();
+  private readonly results: Local[] = [];
 
   constructor(f: Func, features: Features) {
     this.f = f;
@@ -80,7 +81,17 @@ export class LaneEmitter {
     locals.forEach((local, h) => {
       this.f.set(local, half(h));
     });
+    this.results.push(...locals);
     return locals;
+  }
+
+  /**
+   * To be called at the end of a loop's body: sets all results to zero. Else V8 carries each into the next round, and
+   * the revectoriser has to take every one out of its 256-bit register for it.
+   */
+  forget(): void {
+    for (const local of this.results) this.f.set(local, v128.const_f32x4(0));
+    this.results.length = 0;
   }
 }
 

@@ -5,7 +5,7 @@
 import { call, type Expr, type Func, i32, type Local, type ModuleBuilder, select, v128 } from '../wasm/assembler.ts';
 import type { Features } from './kernel.ts';
 import { type Convolution, type Grid, PANEL, planeBytes } from './winograd-grid.ts';
-import { apply, applyTransposed, groupBytes, LaneEmitter, transform2d } from './winograd-lanes.ts';
+import { apply, applyTransposed, LaneEmitter, transform2d } from './winograd-lanes.ts';
 import { matrices } from './winograd-matrix.ts';
 
 /** What one transform handles: tiles of an image, and the planes where their products are. */
@@ -79,7 +79,7 @@ function emitPatch(m: ModuleBuilder, spec: TileSpec, pixel: number, from: number
     const [v, ...rows] = f.params;
     const e = new LaneEmitter(f, features);
     e.prepare(image);
-    eachGroup(f, spec, v, rows, () => {
+    eachGroup(f, spec, e, v, rows, () => {
       transform2d(
         grid.n,
         (values) => apply(e, image, values),
@@ -104,7 +104,7 @@ export function emitOutputTransform(m: ModuleBuilder, spec: TileSpec): number {
       const [products, y] = f.params;
       const e = new LaneEmitter(f, features);
       e.prepare(tile);
-      eachGroup(f, spec, products, [y], () => {
+      eachGroup(f, spec, e, products, [y], () => {
         transform2d(
           grid.n,
           (values) => applyTransposed(e, tile, values),
@@ -131,7 +131,7 @@ export function emitGradientTransform(m: ModuleBuilder, spec: TileSpec): number 
       const [d, dy] = f.params;
       const e = new LaneEmitter(f, features);
       e.prepare(tile);
-      eachGroup(f, spec, d, [dy], () => {
+      eachGroup(f, spec, e, d, [dy], () => {
         transform2d(
           grid.m,
           (values) => apply(e, tile, values),
@@ -171,12 +171,20 @@ function emitOutputWalk(
 }
 
 /** Repeats `body` for each group of channels of one tile: steps `panels` from panel to panel, `pixels` along a pixel. */
-function eachGroup(f: Func, spec: TileSpec, panels: Local, pixels: readonly Local[], body: () => void): void {
-  const bytes = groupBytes(spec.features);
+function eachGroup(
+  f: Func,
+  spec: TileSpec,
+  e: LaneEmitter,
+  panels: Local,
+  pixels: readonly Local[],
+  body: () => void,
+): void {
+  const { bytes } = e;
   const left = f.local('i32');
   f.set(left, i32.const((spec.channels * 4) / bytes));
   f.loop((top) => {
     body();
+    e.forget();
     for (const pixel of pixels) f.inc(pixel, bytes);
     f.inc(panels, bytes);
     f.if(i32.eqz(i32.and(panels, i32.const(PANEL * 4 - 1))), () => f.inc(panels, (spec.planeTiles - 1) * PANEL * 4));
