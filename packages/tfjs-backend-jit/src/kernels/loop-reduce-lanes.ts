@@ -6,11 +6,12 @@ import { type Expr, type Func, i32 } from '../wasm/assembler.ts';
 import type { Features, Kernel, Recipe, Ref } from './kernel.ts';
 import { input, output, temp } from './kernel.ts';
 import { FOLDS, LaneSink, laneSinkScratch, resetTotals, storeResult, storeTotal, totalOf } from './loop-accumulate.ts';
+import { Pointers } from './loop-columns.ts';
 import { combineKernel } from './loop-combine.ts';
 import { type LoopNames, traffic } from './loop-cost.ts';
 import { evenBlock, MAX_PIECES } from './loop-elementwise.ts';
-import { fingerprint, type Nest, product, type Stream } from './loop-nest.ts';
-import { Coordinates, cutAxis, forTasks, taskCount, withOffset } from './loop-tasks.ts';
+import { fingerprint, type Nest, product } from './loop-nest.ts';
+import { Coordinates, cutAxis, forTasks, taskCount } from './loop-tasks.ts';
 import { Tile, tileScratch } from './loop-tile.ts';
 
 /** Points per tile: 256 additions per lane of two pairs before f64 takes over. */
@@ -68,11 +69,10 @@ export function reduceLanes(nest: Nest, names: LoopNames, features: Features): R
         const atReduced = new Coordinates(f, reduced);
         const group = f.local('i32');
         const one = f.local('i32');
-        const pointer = (index: number) => f.param(2 + index);
-        const address = (base: Expr, stream: Stream | undefined) => {
-          if (!stream) throw new Error('internal: loop has no such stream');
-          return withOffset(atReduced.address(atKept.address(base, stream), stream), stream.offset);
-        };
+        const pointers = new Pointers(f, { nest, inputs: nest.inputs.length, width: 0, copies: 1 }, 0, [
+          atKept,
+          atReduced,
+        ]);
         forTasks(f, f.param(0), perPiece, units, (unit) => {
           f.set(one, count === 1 ? unit : i32.div_u(unit, i32.const(count)));
           f.set(group, count === 1 ? i32.const(0) : i32.rem_u(unit, i32.const(count)));
@@ -85,8 +85,8 @@ export function reduceLanes(nest: Nest, names: LoopNames, features: Features): R
               rows: rowsReduced ? atReduced.count(last - 1) : i32.const(1),
               columns: atReduced.count(last),
               coordinate: (axis) => (axis < firstReduced ? atKept : atReduced).start(axis),
-              input: (i) => address(pointer(i), nest.inputs[i]),
-              store: (i) => address(pointer(nest.inputs.length + i), nest.stores[i]),
+              input: (i) => pointers.input(i),
+              store: (i) => pointers.store(i),
               pointers: [],
             });
           });
@@ -95,7 +95,7 @@ export function reduceLanes(nest: Nest, names: LoopNames, features: Features): R
         function writeTotals(func: Func, unit: Expr): void {
           reductions.forEach((reduction, j) => {
             const { total } = FOLDS[reduction.fn];
-            const base = pointer(nest.inputs.length + nest.stores.length + j);
+            const base = pointers.reduction(j);
             const value = totalOf(reduction, j, scratch, hoisted);
             const element = (size: number) => i32.add(base, i32.mul(unit, i32.const(size)));
             func.push(count === 1 ? storeResult(total, element(4), value) : storeTotal(total, element(8), value));

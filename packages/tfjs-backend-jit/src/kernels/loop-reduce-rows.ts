@@ -2,25 +2,28 @@
  * Reductions whose vectors run along a kept axis: batch statistics and bias gradients over [rows, channels],
  * average pooling over [image, pixels, channels]. Axes come as [kept…, reduced…, kept channels].
  */
-import { type Expr, i32 } from '../wasm/assembler.ts';
+import { i32 } from '../wasm/assembler.ts';
 import type { Features, Kernel, Recipe, Ref } from './kernel.ts';
 import { input, output, temp } from './kernel.ts';
 import { fillIdentity, RowSink } from './loop-accumulate.ts';
+import { definePrologue, hoistColumns, Pointers, preparedScratch } from './loop-columns.ts';
 import { combineKernel } from './loop-combine.ts';
 import { type LoopNames, traffic } from './loop-cost.ts';
 import { evenBlock, MAX_PIECES } from './loop-elementwise.ts';
-import { fingerprint, type Nest, type Stream } from './loop-nest.ts';
-import { Coordinates, cutAxis, forTasks, taskCount, withOffset } from './loop-tasks.ts';
-import { Tile, tileScratch } from './loop-tile.ts';
+import { fingerprint, liveInputs, type Nest } from './loop-nest.ts';
+import { Coordinates, cutAxis, forTasks, taskCount } from './loop-tasks.ts';
+import { Tile } from './loop-tile.ts';
 
-/** Rows folded in f32 before a partial row is written; four go together, so at most 128 additions in a chain. */
-const MAX_ROWS = 512;
+/** Rows folded in f32 before a partial row is written; partial rows meet in f64. */
+const MAX_ROWS = 256;
 /** Columns per unit: the rows being folded into stay in the first-level cache. */
 const MAX_COLUMNS = 1024;
-const ROWS_TOGETHER = 4;
+const MIN_ROWS = 4;
 
-export function reduceRows(nest: Nest, names: LoopNames, features: Features): Recipe {
-  const { elements, grain, flops, bytes } = traffic(nest);
+export function reduceRows(given: Nest, names: LoopNames, features: Features): Recipe {
+  const { elements, grain, flops, bytes } = traffic(given);
+  const prepared = hoistColumns(given);
+  const { nest, copies } = prepared;
   const { reductions } = nest;
   const last = nest.axes.length - 1;
   const firstReduced = nest.axes.findIndex((a) => a.reduced);
@@ -32,9 +35,9 @@ export function reduceRows(nest: Nest, names: LoopNames, features: Features): Re
   // Enough units to share out, but no more partial rows than that and the precision ask for.
   const wanted = Math.min(MAX_PIECES, Math.ceil(elements / grain));
   const share = places >= wanted / 2 ? rows : Math.ceil((rows * places) / wanted);
-  const rowsPerUnit = Math.min(MAX_ROWS, Math.max(share, ROWS_TOGETHER));
+  const rowsPerUnit = Math.min(MAX_ROWS, Math.max(share, MIN_ROWS));
   const innerRows = nest.axes[last - 1]?.size ?? 1;
-  const rowBlock = evenBlock(innerRows, rowsPerUnit, ROWS_TOGETHER);
+  const rowBlock = evenBlock(innerRows, rowsPerUnit, MIN_ROWS);
   const reduced = nest.axes.slice(firstReduced, last).map((_, i) => {
     const a = firstReduced + i;
     return cutAxis(nest, a, a === last - 1 ? rowBlock : 1);
@@ -44,20 +47,24 @@ export function reduceRows(nest: Nest, names: LoopNames, features: Features): Re
   const count = Math.ceil(tasks / perGroup);
   const units = places * count;
   const perPiece = Math.max(Math.ceil(units / MAX_PIECES), Math.floor((grain / elements) * units), 1);
-  const rowsTogether = flops > 48 ? 1 : ROWS_TOGETHER;
-  const buffers = nest.inputs.length + nest.stores.length + reductions.length;
+  const together = rowsTogether(nest, flops);
+  const scratch = preparedScratch(prepared, together);
+  // One partial row may hold several rows side by side.
+  const direct = count * copies === 1;
+  const buffers = prepared.inputs + nest.stores.length + reductions.length;
   const kernel: Kernel = {
     name: names.name,
-    key: `loop rows ${features.relaxed ? 'r' : ''}${fingerprint(nest, columnCut.block, rowBlock, perGroup, perPiece)}`,
+    key: `loop rows ${features.relaxed ? 'r' : ''}${fingerprint(given, columnCut.block, rowBlock, perGroup, perPiece)}`,
     buffers,
     pieces: Math.ceil(units / perPiece),
-    scratch: tileScratch(nest, rowsTogether),
+    scratch: scratch.bytes,
     flops: flops * elements,
     bytes,
     emit(module) {
+      const prologue = definePrologue(module, prepared, scratch.rows, features.relaxed);
       const tile = new Tile(module, nest, columns, {
         relaxed: features.relaxed,
-        rowsTogether,
+        rowsTogether: together,
         parts: 2,
         sink: () => new RowSink(reductions),
       });
@@ -66,11 +73,8 @@ export function reduceRows(nest: Nest, names: LoopNames, features: Features): Re
         const atReduced = new Coordinates(f, reduced);
         const group = f.local('i32');
         const place = f.local('i32');
-        const pointer = (index: number) => f.param(2 + index);
-        const address = (base: Expr, stream: Stream | undefined) => {
-          if (!stream) throw new Error('internal: loop has no such stream');
-          return withOffset(atReduced.address(atKept.address(base, stream), stream), stream.offset);
-        };
+        const pointers = new Pointers(f, prepared, scratch.rows, [atKept, atReduced]);
+        prologue(f, f.param(1), (i) => f.param(2 + i));
         // Partial rows lie as [kept, groups, columns], results as [kept, columns].
         const target = reductions.map(() => f.local('i32'));
         forTasks(f, f.param(0), perPiece, units, (unit) => {
@@ -82,8 +86,7 @@ export function reduceRows(nest: Nest, names: LoopNames, features: Features): Re
           const element = i32.add(i32.mul(row, i32.const(columns)), atKept.start(last));
           reductions.forEach(({ fn }, j) => {
             const local = target[j] ?? f.local('i32');
-            const base = pointer(nest.inputs.length + nest.stores.length + j);
-            f.set(local, i32.add(base, i32.shl(element, i32.const(2))));
+            f.set(local, i32.add(pointers.reduction(j), i32.shl(element, i32.const(2))));
             fillIdentity(f, fn, local, atKept.count(last));
           });
           forTasks(f, group, perGroup, tasks, (task) => {
@@ -93,8 +96,8 @@ export function reduceRows(nest: Nest, names: LoopNames, features: Features): Re
               rows: atReduced.count(last - 1),
               columns: atKept.count(last),
               coordinate: (axis) => (axis < firstReduced || axis === last ? atKept : atReduced).start(axis),
-              input: (i) => address(pointer(i), nest.inputs[i]),
-              store: (i) => address(pointer(nest.inputs.length + i), nest.stores[i]),
+              input: (i) => pointers.input(i),
+              store: (i) => pointers.store(i),
               pointers: target,
             });
           });
@@ -102,12 +105,17 @@ export function reduceRows(nest: Nest, names: LoopNames, features: Features): Re
       });
     },
   };
-  const plain: Ref[] = [...nest.inputs.map((_, i) => input(i)), ...nest.stores.map((_, i) => output(i))];
+  const plain: Ref[] = [...given.inputs.map((_, i) => input(i)), ...nest.stores.map((_, i) => output(i))];
   const results = reductions.map((_, j) => output(nest.stores.length + j));
-  if (count === 1) return { temps: [], steps: [{ kernel, args: [...plain, ...results] }] };
+  if (direct) return { temps: [], steps: [{ kernel, args: [...plain, ...results] }] };
   const outer = places / columnCut.blocks;
   const partials = reductions.map((_, j) => temp(j));
-  const combine = combineKernel(reductions, { outer, count, inner: columns, held: 'element' });
+  const combine = combineKernel(reductions, {
+    outer,
+    count: count * copies,
+    inner: columns / copies,
+    held: 'element',
+  });
   return {
     temps: reductions.map(() => outer * count * columns * 4),
     steps: [
@@ -115,4 +123,16 @@ export function reduceRows(nest: Nest, names: LoopNames, features: Features): Re
       { kernel: combine, args: [...partials, ...results] },
     ],
   };
+}
+
+/**
+ * Rows folded before the row in memory is touched. Wide rows go one by one: several streams a power of two apart
+ * share cache sets, and halved the speed at 128 channels and more. Narrow ones hide the store's way back to the load.
+ */
+function rowsTogether(nest: Nest, cost: number): number {
+  const columns = nest.axes[nest.axes.length - 1]?.size ?? 1;
+  const rowAxis = nest.axes.length - 2;
+  if (columns > 64 || cost > 48) return 1;
+  const streams = [...liveInputs(nest)].filter((i) => (nest.inputs[i]?.strides[rowAxis] ?? 0) !== 0).length;
+  return columns <= 32 && streams <= 1 ? 4 : 2;
 }

@@ -388,7 +388,7 @@ function randomSpec(seed: number): LoopSpec {
 }
 
 test('random specs', () => {
-  for (let seed = 0; seed < 500; seed++) check(randomSpec(seed), seed, [pickFeatures(seed)]);
+  for (let seed = 0; seed < +(process.env.SEEDS ?? 500); seed++) check(randomSpec(seed), seed, [pickFeatures(seed)]);
 });
 
 const pickFeatures = (seed: number): Features =>
