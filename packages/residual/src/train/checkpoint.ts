@@ -11,6 +11,8 @@ import type { EpochRecord } from './history.ts';
 export interface Position {
   /** Updates made. */
   readonly step: number;
+  /** Of the last of them. */
+  readonly learningRate: number;
   /** Epochs completed. */
   readonly epoch: number;
   /** Batches learned in the epoch under way. */

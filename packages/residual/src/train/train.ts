@@ -66,6 +66,7 @@ export async function train(model: LayersModel, data: Splits, options: TrainOpti
 
 const start: Position = {
   step: 0,
+  learningRate: 0,
   epoch: 0,
   batch: 0,
   sums: { loss: 0, correct: 0, images: 0 },
@@ -87,7 +88,6 @@ class Loop {
     | { readonly record: Omit<StepRecord, MeasuredField>; readonly size: number; readonly output: Promise<StepOutput> }
     | undefined;
   private startedAt = performance.now();
-  private learningRate = 0;
   private validationSeconds = 0;
 
   constructor(model: LayersModel, data: Splits, settings: Settings) {
@@ -102,7 +102,6 @@ class Loop {
     if (!position) return;
     this.position = position;
     this.saved = position;
-    this.learningRate = position.epochs.at(-1)?.learningRate ?? 0;
   }
 
   async run(): Promise<TrainResult> {
@@ -140,18 +139,18 @@ class Loop {
   /** Gives the backend a step, then looks at the one before. */
   private async learn(batch: Batch): Promise<void> {
     const { position, settings } = this;
-    this.learningRate = rateOf(settings.optimizer);
+    const learningRate = rateOf(settings.optimizer);
     const output = this.step(batch);
     output.catch(() => {}); // reported when its turn comes
     await this.finishStep();
-    this.position = { ...this.position, step: position.step + 1, batch: position.batch + 1 };
+    this.position = { ...this.position, step: position.step + 1, batch: position.batch + 1, learningRate };
     const record = {
       type: 'step',
       step: this.position.step,
       epoch: position.epoch + 1,
       batch: this.position.batch,
       batches: settings.batches,
-      learningRate: this.learningRate,
+      learningRate,
     } as const;
     this.running = { record, size: batch.size, output };
   }
@@ -195,7 +194,7 @@ class Loop {
     const validation = await this.validate();
     if (validation === 'interrupted') return false;
     this.validationSeconds = (performance.now() - began) / 1000;
-    const { sums, epoch, step } = this.position;
+    const { sums, epoch, step, learningRate } = this.position;
     const record: EpochRecord = {
       type: 'epoch',
       epoch: epoch + 1,
@@ -203,10 +202,10 @@ class Loop {
       loss: sums.loss / sums.images,
       accuracy: sums.correct / sums.images,
       ...validation,
-      learningRate: this.learningRate,
+      learningRate,
       seconds: this.seconds(),
     };
-    this.position = { ...start, step, epoch: epoch + 1, epochs: [...this.position.epochs, record] };
+    this.position = { ...start, step, learningRate, epoch: epoch + 1, epochs: [...this.position.epochs, record] };
     this.folder?.append(record);
     if (checkpointEvery === 'epoch') await this.save();
     await onEpoch?.({ ...record, epochs });

@@ -1,0 +1,53 @@
+/** The public list of the library `residual`: nothing else is.
+ *  It runs on whatever TF.js backend is set; `import 'tfjs-backend-jit'` for the one that compiles. */
+
+export type { Picture, RandomCrop, RandomFlip, Transform } from './augment/index.ts';
+export { randomCrop, randomFlip } from './augment/index.ts';
+export type {
+  Batch,
+  BatchOptions,
+  Dataset,
+  IdxOptions,
+  ImageFolderOptions,
+  ImageShape,
+  Normalization,
+  OpenOptions,
+  ResizeMode,
+  SkippedFile,
+  Splits,
+} from './data/index.ts';
+export {
+  batches,
+  cifar10,
+  cifar100,
+  closeSplits,
+  DataError,
+  decodeImage,
+  fashionMnist,
+  idxFiles,
+  imageFolder,
+  meanAndStd,
+  mnist,
+  openData,
+} from './data/index.ts';
+export type { ClassMetrics, EvaluateOptions, Evaluation, Mistake } from './evaluate/metrics.ts';
+export { evaluate, predict } from './evaluate/metrics.ts';
+export type { BatchNormalizationArgs } from './models/batch-normalization.ts';
+export { BatchNormalization, batchNormalization } from './models/batch-normalization.ts';
+export type { Convention } from './models/blocks.ts';
+export { ModelError, WriteError } from './models/errors.ts';
+export type { ModelInfo, Preprocessing } from './models/info.ts';
+export type { ModelName, ModelOptions } from './models/registry.ts';
+export { createModel, modelNames, models } from './models/registry.ts';
+export type { ResNetOptions, Stem } from './models/resnet.ts';
+export { resnet18, resnet34, resnet50 } from './models/resnet.ts';
+export { loadModel, saveModel } from './models/saved-model.ts';
+export type { EpochRecord, HistoryRecord, StepRecord } from './train/history.ts';
+export { readHistory } from './train/history.ts';
+export type { EpochEvent, StepEvent, TrainOptions } from './train/options.ts';
+export type { Schedule } from './train/schedules.ts';
+export { constant, cosineDecay } from './train/schedules.ts';
+export type { SGD, SgdOptions } from './train/sgd.ts';
+export { sgd } from './train/sgd.ts';
+export type { TrainResult } from './train/train.ts';
+export { train } from './train/train.ts';

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { loadModel } from '../models/saved-model.ts';
+import '@tensorflow/tfjs-backend-cpu';
+import { Random } from '../data/random.ts';
+import { type HistoryRecord, readHistory } from './history.ts';
+import { weightsOf } from './testing.ts';
+
+/** A process that trains in a folder, going on where there is something to go on from. */
+const program = `
+  import '@tensorflow/tfjs-backend-cpu';
+  import { existsSync } from 'node:fs';
+  const at = (path) => import(new URL(path, ${JSON.stringify(import.meta.url)}));
+  const { halvesSplits, tinyModel } = await at('./testing.ts');
+  const { train } = await at('./train.ts');
+  const { sgd } = await at('./sgd.ts');
+  const directory = process.argv[1];
+  const options = { epochs: 6, batchSize: 8, seed: 3, directory, checkpointEvery: 2, resume: existsSync(directory + '/history.jsonl') };
+  console.log('begins');
+  await train(tinyModel(), halvesSplits(), { ...options, optimizer: sgd({ learningRate: 0.05, momentum: 0.9 }) });
+`;
+
+/** Runs it, to its end or until it has been training for so many milliseconds; true if it ended by itself. */
+async function run(directory: string, milliseconds?: number): Promise<boolean> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, directory], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let errors = '';
+  child.stderr.on('data', (chunk) => {
+    errors += chunk;
+  });
+  const ended = new Promise<NodeJS.Signals | number | null>((resolve) => {
+    child.once('close', (code, signal) => resolve(signal ?? code));
+  });
+  if (milliseconds !== undefined) {
+    await Promise.race([ended, new Promise((resolve) => child.stdout.once('data', resolve))]);
+    await sleep(milliseconds);
+    child.kill('SIGKILL');
+  }
+  const how = await ended;
+  assert.ok(how === 0 || how === 'SIGKILL', errors);
+  return how === 0;
+}
+
+const steady = (record: HistoryRecord) => ({ ...record, seconds: 0, imagesPerSecond: 0 });
+const historyOf = async (directory: string) => (await readHistory(join(directory, 'history.jsonl'))).map(steady);
+
+test('a run killed with SIGKILL at random moments and resumed gives the bits of one never killed', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'residual-kill-'));
+  const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')];
+  await run(whole);
+  const random = Random.at(Date.now());
+  const moments: number[] = [];
+  let done = false;
+  while (!done && moments.length < 5) {
+    moments.push(random.integer(150));
+    done = await run(killed, moments.at(-1));
+  }
+  if (!done) await run(killed);
+  t.diagnostic(`killed after ${moments.join(', ')} ms`);
+  assert.deepEqual(await weightsOf((await loadModel(killed)).model), await weightsOf((await loadModel(whole)).model));
+  assert.deepEqual(await historyOf(killed), await historyOf(whole));
+});
