@@ -22,7 +22,7 @@ export interface Verdict {
 
 /** `abs jit {} gradients` → `abs gradients`; the suite puts the backend's name and its flags into every name. */
 export function neutralName(name: string, backend: string): string {
-  return name.replace(` ${backend} {}`, '');
+  return name.replaceAll(` ${backend} {}`, '');
 }
 
 /** How many passed, failed and were skipped. */

@@ -135,7 +135,10 @@ async function main(): Promise<number> {
     outcomes.set(backend, outcome);
     const { passed, failed, skipped } = tally(outcome.results);
     console.log(`${backend}: ${passed} passed, ${failed} failed, ${skipped} skipped (${outcome.seconds.toFixed(1)} s)`);
-    for (const error of outcome.errors) console.log(`  error: ${error}`);
+    for (const [error, { length }] of Object.entries(Object.groupBy(outcome.errors, (text) => text)).map(
+      ([text, all]) => [text, all ?? []] as const,
+    ))
+      console.log(`  error: ${error}${length > 1 ? ` (${length} times)` : ''}`);
   }
 
   const cpu = outcomes.get('cpu');

@@ -11,6 +11,7 @@ import {
   type DataType,
   KernelBackend,
   type KernelFunc,
+  Tensor,
   type TensorInfo,
   engine as tfEngine,
   util,
@@ -30,6 +31,9 @@ const MAX_PENDING = 50_000;
 const UNIFORM_FROM = 1024;
 /** Compiled programs that are kept. */
 const MAX_PROGRAMS = 512;
+
+/** Some kernels take lists under one name. */
+type GivenInput = TensorInfo | readonly TensorInfo[] | null | undefined;
 
 export class JitBackend extends KernelBackend {
   readonly engine: Engine;
@@ -130,12 +134,14 @@ export class JitBackend extends KernelBackend {
     return true;
   }
 
-  override async time(query: () => void): Promise<BackendTimingInfo> {
-    await this.finishAll();
+  /** Milliseconds from the call of `query` (which is at once) until all that it recorded has run. */
+  override time(query: () => void): Promise<BackendTimingInfo> {
+    this.flush();
+    this.engine.doneAllSync();
     const start = util.now();
     query();
-    await this.finishAll();
-    return { kernelMs: util.now() - start } as BackendTimingInfo;
+    this.flush();
+    return this.engine.doneAll().then(() => ({ kernelMs: util.now() - start }));
   }
 
   override memory(): { unreliable: boolean; wasmBytes: number; wasmPeakBytes: number } {
@@ -168,7 +174,7 @@ export class JitBackend extends KernelBackend {
       }
       const entries = this.record(kernel, rule, named, attrs, types);
       const outputs = entries.map((entry, i) => this.expose(entry, types[i].shape, types[i].dtype));
-      return outputs.length === 1 ? outputs[0] : outputs;
+      return rule.list ? outputs : outputs[0];
     };
   }
 
@@ -192,15 +198,33 @@ export class JitBackend extends KernelBackend {
   }
 
   /** Runs a kernel of the cpu backend on host values, at once. */
-  runOnCpu(kernel: KernelFunc, inputs: Record<string, TensorInfo>, attrs: unknown): TensorInfo | TensorInfo[] {
-    const onHost = Object.fromEntries(
-      Object.entries(inputs).map(([name, info]) => [name, info ? this.onHost(info) : info]),
-    );
-    const given = Array.isArray(inputs) ? Object.values(onHost) : onHost;
+  runOnCpu(
+    kernel: KernelFunc,
+    inputs: Readonly<Record<string, GivenInput>>,
+    attrs: unknown,
+  ): TensorInfo | TensorInfo[] {
+    const give = (given: GivenInput): GivenInput => {
+      if (given === null || given === undefined) return given;
+      return 'dataId' in given ? this.onHost(given) : given.map((info) => this.onHost(info));
+    };
+    const given = Array.isArray(inputs)
+      ? inputs.map(give)
+      : Object.fromEntries(Object.entries(inputs).map(([name, info]) => [name, give(info)]));
     const result = kernel({ inputs: given as never, backend: this.cpu, attrs: attrs as never });
-    const adopt = (info: TensorInfo): TensorInfo =>
-      this.expose(this.hostEntry(info.dataId, info.dtype, util.sizeFromShape(info.shape)), info.shape, info.dtype);
-    return Array.isArray(result) ? result.map(adopt) : adopt(result);
+    return Array.isArray(result) ? result.map((info) => this.adopt(info)) : this.adopt(result);
+  }
+
+  /** The values of a data id if they are on the host already. */
+  hostValues(dataId: DataId): HostValues | undefined {
+    const { host } = this.data.get(dataId);
+    return host === undefined ? undefined : (this.cpu.readSync(host) as HostValues);
+  }
+
+  /** Takes over what a cpu kernel made. Some return tensors that the engine disposes of: these are copied. */
+  private adopt(info: TensorInfo): TensorInfo {
+    const { shape, dtype } = info;
+    const host = info instanceof Tensor ? this.cpu.write(this.cpu.readSync(info.dataId), shape, dtype) : info.dataId;
+    return this.expose(this.hostEntry(host, dtype, util.sizeFromShape(shape)), shape, dtype);
   }
 
   /** The same data under another shape. */
@@ -377,7 +401,8 @@ export class JitBackend extends KernelBackend {
       this.engine.doneSync(entry.device.run);
       entry.host = this.cpu.write(this.download(entry.device, entry), [entry.size], entry.dtype);
     }
-    return { dataId: entry.host, shape: info.shape, dtype: info.dtype };
+    // Derived from the tensor itself: some cpu kernels ask for its rank or size.
+    return Object.create(info, { dataId: { value: entry.host } }) as TensorInfo;
   }
 
   private hostId(entry: Entry): DataId {
@@ -407,11 +432,6 @@ export class JitBackend extends KernelBackend {
   private releaseDevice(device: DeviceBuffer): void {
     device.refs--;
     if (device.refs === 0) this.engine.heap.release(device.address);
-  }
-
-  private async finishAll(): Promise<void> {
-    this.flush();
-    await this.engine.doneAll();
   }
 }
 

@@ -1,7 +1,7 @@
 /** Matrix products, convolutions and pooling: operations with kernels of their own. */
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
-import type { Graph, Value } from '../graph/graph.ts';
-import { sizeOf } from '../graph/shape.ts';
+import type { Graph, Value, WindowBuild } from '../graph/graph.ts';
+import { type Shape, sameShape, sizeOf } from '../graph/shape.ts';
 import type { Conv2DShape } from '../kernels/conv-shape.ts';
 import { conv2d, conv2dBackpropFilter, conv2dBackpropInput } from '../kernels/conv2d.ts';
 import { matMul } from '../kernels/matmul.ts';
@@ -121,6 +121,13 @@ function finish(g: Graph, y: Value, bias: Value | undefined, attrs: FusedAttrs):
   return activate(g, sum, attrs.activation, attrs.leakyreluAlpha);
 }
 
+/** One pooled image. As in the cpu kernels a window of one pixel that keeps the size changes nothing, padding or not. */
+function pooled(g: Graph, name: string, x: Value, attrs: PoolAttrs, out: Shape, build: WindowBuild): Value {
+  const shape = geometry(poolInfo(x.shape, attrs));
+  if (shape.filterHeight === 1 && shape.filterWidth === 1 && sameShape(out, x.shape)) return x;
+  return g.windowed(name, shape, [x], out, build);
+}
+
 export const contract: Rules = {
   BatchMatMul: rule<MatMulAttrs>({
     infer({ a, b }, attrs) {
@@ -162,6 +169,7 @@ export const contract: Rules = {
   Conv2DBackpropInput: rule<ConvAttrs & { inputShape: number[] }>({
     infer({ dy, filter }, attrs) {
       if (attrs.dataFormat !== 'NHWC' || !isFloat(dy, filter)) return null;
+      if (!sameShape(convInfo(attrs.inputShape, filter.shape, attrs).outShape, dy.shape)) return null;
       return [floats(attrs.inputShape)];
     },
     lower(g, { dy, filter }, attrs, [out]) {
@@ -172,6 +180,7 @@ export const contract: Rules = {
   Conv2DBackpropFilter: rule<ConvAttrs & { filterShape: number[] }>({
     infer({ x, dy }, attrs) {
       if (attrs.dataFormat !== 'NHWC' || !isFloat(x, dy)) return null;
+      if (!sameShape(convInfo(x.shape, attrs.filterShape, attrs).outShape, dy.shape)) return null;
       return [floats(attrs.filterShape)];
     },
     lower(g, { x, dy }, attrs, [out]) {
@@ -181,9 +190,7 @@ export const contract: Rules = {
   }),
   MaxPool: rule<PoolAttrs>({
     infer: ({ x }, attrs) => (isFloat(x) ? [floats(poolInfo(x.shape, attrs).outShape)] : null),
-    lower: (g, { x }, attrs, [out]) => [
-      g.windowed('MaxPool', geometry(poolInfo(x.shape, attrs)), [x], out.shape, maxPool),
-    ],
+    lower: (g, { x }, attrs, [out]) => [pooled(g, 'MaxPool', x, attrs, out.shape, maxPool)],
   }),
   MaxPoolGrad: rule<PoolAttrs>({
     infer: ({ dy, input }) => (isFloat(dy, input) ? [floats(input.shape)] : null),
@@ -193,9 +200,7 @@ export const contract: Rules = {
   }),
   AvgPool: rule<PoolAttrs>({
     infer: ({ x }, attrs) => (isFloat(x) ? [floats(poolInfo(x.shape, attrs).outShape)] : null),
-    lower: (g, { x }, attrs, [out]) => [
-      g.windowed('AvgPool', geometry(poolInfo(x.shape, attrs)), [x], out.shape, avgPool),
-    ],
+    lower: (g, { x }, attrs, [out]) => [pooled(g, 'AvgPool', x, attrs, out.shape, avgPool)],
   }),
   AvgPoolGrad: rule<PoolAttrs>({
     infer: ({ dy, input }) => (isFloat(dy, input) ? [floats(input.shape)] : null),

@@ -20,6 +20,7 @@ const ALIASES: Readonly<
   ExpandDims: ({ input }, attrs) => {
     const dim = attrs.dim as number;
     const rank = input.shape.length;
+    if (dim < -rank - 1 || dim > rank) return null; // the cpu kernel says what is wrong
     return [input, input.shape.toSpliced(dim < 0 ? rank + dim + 1 : dim, 0, 1)];
   },
   Cast: ({ x }, attrs) => (x.dtype === (attrs.dtype as DataType) ? [x, x.shape] : null),
@@ -56,6 +57,20 @@ function kernelFunction(name: string, cpuKernel: KernelFunc | undefined): Kernel
     return (call) => {
       const same = alias(call.inputs as Record<string, TensorInfo>, (call.attrs ?? {}) as Record<string, unknown>);
       return same === null ? general(call) : (call.backend as JitBackend).alias(...same);
+    };
+  }
+  if (name === 'GatherV2' && cpuKernel !== undefined) {
+    return (call) => {
+      // Indices that the host knows are checked at once, as the cpu kernel does; others are clamped when the program runs.
+      const backend = call.backend as JitBackend;
+      const { x, indices } = call.inputs as Record<string, TensorInfo>;
+      const { axis } = call.attrs as unknown as { axis: number };
+      const known = indices.dtype === 'int32' ? backend.hostValues(indices.dataId) : undefined;
+      const bound = x.shape[util.parseAxisParam(axis, x.shape)[0]];
+      if (known?.some((index) => index < 0 || index >= bound)) {
+        return backend.runOnCpu(cpuKernel, call.inputs as Record<string, TensorInfo>, call.attrs);
+      }
+      return general(call);
     };
   }
   if (name === 'Fill' && cpuKernel !== undefined) {

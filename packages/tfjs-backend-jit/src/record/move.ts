@@ -103,7 +103,10 @@ export const move: Rules = {
     },
   }),
   Reverse: rule<{ dims: number | number[] }>({
-    infer: ({ x }) => same(x, x.shape),
+    infer({ x }, { dims }) {
+      util.parseAxisParam(dims, x.shape); // throws if there is no such axis
+      return same(x, x.shape);
+    },
     lower(g, { x }, { dims }) {
       const axes = util.parseAxisParam(dims, [...x.shape]);
       const begin = x.shape.map((d, axis) => (axes.includes(axis) ? d - 1 : 0));
@@ -165,6 +168,7 @@ export const move: Rules = {
     },
   }),
   Unpack: rule<{ axis: number }>({
+    list: true,
     infer({ value }, attrs) {
       const [axis] = util.parseAxisParam(attrs.axis, value.shape);
       const { dtype } = value;
@@ -187,6 +191,7 @@ export const move: Rules = {
     },
   }),
   SplitV: rule<{ numOrSizeSplits: number | number[]; axis: number }>({
+    list: true,
     infer({ x }, { numOrSizeSplits, axis: rawAxis }) {
       const { dtype } = x;
       const [axis] = util.parseAxisParam(rawAxis, x.shape);

@@ -39,6 +39,7 @@ function reciprocalDeviation(g: Graph, variance: Value, epsilon: number): Value 
 export const normalize: Rules = {
   /** x, scale, offset → y, batch mean, biased batch variance. */
   FusedBatchNormV3: rule<{ epsilon: number }>({
+    list: true,
     infer({ x, scale, offset }) {
       if (!isFloat(x, scale, offset)) return null;
       const channels = x.shape.slice(-1);
@@ -55,6 +56,7 @@ export const normalize: Rules = {
   }),
   /** dy, x, scale, batch mean, batch variance → dx, dscale, doffset. */
   FusedBatchNormGradV3: rule<{ epsilon: number }>({
+    list: true,
     infer({ dy, x, scale, mean, variance }) {
       if (!isFloat(dy, x, scale, mean, variance)) return null;
       return [floats(x.shape), floats(scale.shape), floats(scale.shape)];

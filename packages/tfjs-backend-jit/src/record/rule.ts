@@ -19,6 +19,8 @@ export type Values = Readonly<Record<string, Value>>;
 export interface Rule<A = unknown> {
   /** The outputs' types, or null where compiled code does not cover the case: then the cpu kernel runs at once. */
   infer(inputs: Inputs, attrs: A): readonly TensorType[] | null;
+  /** The kernel's function returns a list even of one output. */
+  readonly list?: true;
   /** Builds the outputs from the inputs, whose shapes are those seen by `infer`. */
   lower(g: Graph, values: Values, attrs: A, types: readonly TensorType[]): Value[];
 }

@@ -131,6 +131,10 @@ export class Engine {
     await this.done(this.nextJob - 1);
   }
 
+  doneAllSync(): void {
+    this.doneSync(this.nextJob - 1);
+  }
+
   /** Blocks until the job is done. */
   doneSync(job: number): void {
     while (!this.isDone(job)) {
