@@ -9,10 +9,10 @@ import { explain } from './explain.ts';
 import { commandHelp, overview } from './help.ts';
 import { nearest } from './nearest.ts';
 import { predictCommand } from './predict.ts';
+import { version } from './program.ts';
 import { styleOf } from './style.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
-import { version } from './version.ts';
 
 /** In the order in which they are used. Each is run with the options that it declares itself. */
 const commands = [trainCommand, evaluateCommand, predictCommand, summaryCommand] as unknown as readonly Command[];

@@ -1,0 +1,59 @@
+/** What `residual train` does when it is told nothing else, as data.
+ *  A line under `forData` overrides the common defaults for a data set known by name. */
+
+/** The options that decide what a run computes; `run.json` holds them all, so that a run can be resumed and repeated. */
+export interface TrainDefaults {
+  readonly data: string;
+  readonly model: string;
+  readonly convention: 'torchvision' | 'keras';
+  readonly epochs: number;
+  readonly batch: number;
+  /** The peak of the schedule. */
+  readonly lr: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weightDecay: number;
+  /** What decays: all weights, or kernels only, without biases and the scales of normalisation. */
+  readonly decay: 'all' | 'kernels';
+  readonly labelSmoothing: number;
+  /** Epochs in which the learning rate climbs from 0. */
+  readonly warmup: number;
+  /** Largest shift of the random crop, as a part of the image's shorter side. */
+  readonly cropPart: number;
+  readonly flip: boolean;
+  readonly seed: number;
+}
+
+const common: TrainDefaults = {
+  data: 'fashion-mnist',
+  model: 'resnet18',
+  convention: 'torchvision',
+  epochs: 20,
+  batch: 128,
+  lr: 0.1,
+  momentum: 0.9,
+  nesterov: true,
+  weightDecay: 5e-4,
+  decay: 'kernels',
+  labelSmoothing: 0.1,
+  warmup: 1,
+  cropPart: 1 / 8,
+  flip: true,
+  seed: 1,
+};
+
+const forData: Readonly<Record<string, Partial<TrainDefaults>>> = {
+  // 12,000 images: a few epochs reach what this many images can teach.
+  'fashion-mnist': { epochs: 5, warmup: 0.5 },
+};
+
+/** The defaults for a data set, named as `--data` names it. */
+export function defaultsFor(data: string): TrainDefaults {
+  return { ...common, ...(Object.hasOwn(forData, data) ? forData[data] : {}), data };
+}
+
+/** The data set of `residual train` without arguments. */
+export const defaultData: string = common.data;
+
+/** Where runs are put. */
+export const runsFolder = 'runs';

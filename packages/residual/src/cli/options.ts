@@ -1,0 +1,27 @@
+/** Options that more than one command takes, described once.
+ *  Commands spread these into their own. */
+
+export const machineOptions = {
+  threads: {
+    kind: 'integer',
+    value: 'N',
+    min: 1,
+    max: 256,
+    help: 'threads of the backend; the results do not depend on it [all cores]',
+    group: 'Machine',
+  },
+  backend: {
+    kind: 'choice',
+    value: 'NAME',
+    choices: ['jit', 'cpu'],
+    help: 'jit compiles; cpu is stock TensorFlow.js, much slower',
+    default: 'jit',
+    group: 'Machine',
+  },
+} as const;
+
+export const jsonOption = {
+  kind: 'flag',
+  help: 'print one JSON object to standard output, for machines',
+  group: 'Output',
+} as const;

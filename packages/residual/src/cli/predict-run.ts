@@ -1,0 +1,44 @@
+/** The work of `residual predict`: pictures in, their most probable classes out. */
+
+import { startBackend } from './backend.ts';
+import type { Values } from './command.ts';
+import { loadRun } from './load-run.ts';
+import type { predictOptions } from './predict.ts';
+import { predictFiles } from './predict-files.ts';
+import { predictionLines, ranked } from './prediction-text.ts';
+import { styleOf } from './style.ts';
+
+export async function predict(positionals: readonly string[], values: Values<typeof predictOptions>): Promise<number> {
+  const [typed = '', ...files] = positionals;
+  await startBackend(values);
+  const { model, info } = await loadRun(typed);
+  const results = await predictFiles(model, info, files);
+  model.dispose();
+  const top = Math.min(values.top ?? 5, info.classes.length);
+  const style = styleOf(process.stdout);
+  const errors = styleOf(process.stderr);
+  let failed = 0;
+  const objects: object[] = [];
+  for (const result of results) {
+    if ('problem' in result) {
+      failed++;
+      objects.push({ file: result.file, error: result.problem });
+      process.stderr.write(`${errors.red('error:')} ${result.problem}\n`);
+      continue;
+    }
+    const { file, probabilities } = result;
+    objects.push({
+      file,
+      predictions: ranked(probabilities, info.classes, top).map(({ name, probability }) => ({
+        class: name,
+        probability,
+      })),
+    });
+    if (values.json !== true) {
+      const lines = predictionLines(file, probabilities, info.classes, top, style);
+      process.stdout.write(`${lines.join('\n')}\n`);
+    }
+  }
+  if (values.json === true) process.stdout.write(`${JSON.stringify({ predictions: objects }, null, 2)}\n`);
+  return failed > 0 ? 1 : 0;
+}

@@ -1,0 +1,28 @@
+/** `residual predict`: its options and its help. The work is in `predict-run.ts`. */
+
+import { defineCommand } from './command.ts';
+import { jsonOption, machineOptions } from './options.ts';
+
+export const predictOptions = {
+  top: { kind: 'integer', value: 'N', min: 1, help: 'how many classes to print for each image', default: 5 },
+  ...machineOptions,
+  json: jsonOption,
+} as const;
+
+export const predictCommand = defineCommand({
+  name: 'predict',
+  summary: 'name what is in pictures',
+  arguments: 'RUN IMAGE…',
+  takes: [2, Number.POSITIVE_INFINITY],
+  about:
+    'Prints the most probable classes of each image. Images may be JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP of any ' +
+    'size: how they are prepared is stored with the model. An image that cannot be read is reported and the others ' +
+    'are still predicted; the exit code is then 1.',
+  options: predictOptions,
+  examples: [
+    ['residual predict runs/first cat.jpg', 'one picture'],
+    ['residual predict runs/first photos/*.jpg --top 1', 'many'],
+    ['residual predict runs/first cat.jpg --json', 'all probabilities, for machines'],
+  ],
+  run: async (positionals, values) => (await import('./predict-run.ts')).predict(positionals, values),
+});

@@ -1,0 +1,297 @@
+/** The work of `residual train`: plan, train, evaluate, report, and say what to do next.
+ *  Results go to standard output, progress to standard error. */
+
+import { existsSync } from 'node:fs';
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { randomCrop } from '../augment/random-crop.ts';
+import { randomFlip } from '../augment/random-flip.ts';
+import { batchesPerEpoch } from '../data/batches.ts';
+import { closeSplits, type Splits } from '../data/dataset.ts';
+import { openData } from '../data/node/open.ts';
+import { evaluate } from '../evaluate/metrics.ts';
+import { compact, count, decimal, percent, plural, shapeText } from '../evaluate/report-format.ts';
+import { writeError } from '../models/files.ts';
+import { createModel } from '../models/registry.ts';
+import { readHistory } from '../train/history.ts';
+import { cosineDecay } from '../train/schedules.ts';
+import { sgd } from '../train/sgd.ts';
+import { type TrainResult, train as trainModel } from '../train/train.ts';
+import { startBackend } from './backend.ts';
+import { CommandError, UsageError, type Values } from './command.ts';
+import { runsFolder } from './defaults.ts';
+import { catchInterrupt, interruptedCode } from './interrupt.ts';
+import { LiveLine } from './live-line.ts';
+import { predictionLines } from './prediction-text.ts';
+import { invocation, quoted, version } from './program.ts';
+import { findRun, latestRun, newRunFolder, runName } from './run-folders.ts';
+import { cropPaddingOf, dataOptions, makePlan, type RunPlan, readPlan, writePlan } from './run-plan.ts';
+import { writeRunReport } from './run-report.ts';
+import { predictSamples } from './samples.ts';
+import { styleOf } from './style.ts';
+import type { trainOptions } from './train.ts';
+import { TrainProgress } from './train-progress.ts';
+
+type TrainValues = Values<typeof trainOptions>;
+
+/** What may be given beside `--resume`, for it does not change what is computed. */
+const freeOnResume: readonly string[] = ['resume', 'runs', 'threads', 'backend', 'quiet', 'json'];
+
+interface Job {
+  readonly plan: RunPlan;
+  readonly folder: string;
+  readonly resume: boolean;
+}
+
+export async function train(positionals: readonly string[], values: TrainValues): Promise<number> {
+  const style = styleOf(process.stderr);
+  const line = new LiveLine(process.stderr);
+  const quiet = values.quiet === true;
+  const say = (text: string) => {
+    if (!quiet) line.print(text);
+  };
+  if (values.resume !== undefined) checkResumeOptions(positionals, values);
+  const backend = await startBackend(values);
+  const job = values.resume === undefined ? await newJob(positionals, values, backend) : await oldJob(values);
+  const { plan, folder } = job;
+
+  const splits = await openData(plan.data.source, dataOptions(plan));
+  const model = createModel(plan.model.name, {
+    inputShape: splits.imageShape,
+    classes: splits.classes.length,
+    convention: plan.model.convention,
+    seed: plan.seed,
+    ...(plan.model.stem === undefined ? {} : { stem: plan.model.stem }),
+  });
+  for (const text of headerLines(job, splits, model, backend)) say(text);
+
+  const interrupt = catchInterrupt(
+    () => say(style.yellow('stopping: the step is finished and saved; Ctrl-C again ends at once')),
+    () => line.clear(),
+  );
+  try {
+    const progress = quiet ? undefined : new TrainProgress(line, style, plan.training.epochs);
+    const result = await runTraining(job, splits, model, progress, interrupt.signal);
+    if (result.interrupted) {
+      line.clear();
+      tell(`stopped after ${plural(result.steps, 'step')}; everything is saved in ${folder}`);
+      tell(`go on with: ${invocation()} train --resume ${quoted(folder)}`);
+      return interruptedCode;
+    }
+    progress?.end(result.seconds);
+    return await finish(job, splits, model, result, values, interrupt.signal, line, backend);
+  } finally {
+    line.clear();
+    interrupt.release();
+    model.dispose();
+    await closeSplits(splits);
+  }
+}
+
+/** Refuses what would change a run that is under way. */
+function checkResumeOptions(positionals: readonly string[], values: TrainValues): void {
+  const changed = Object.keys(values).find((name) => !freeOnResume.includes(name));
+  if (changed !== undefined) {
+    throw new UsageError(
+      `--${changed} cannot be changed when a run is resumed: it goes on with the options that it began with`,
+      `beside --resume there may be ${freeOnResume
+        .slice(1)
+        .map((name) => `--${name}`)
+        .join(', ')}`,
+    );
+  }
+  if (positionals.length > 0) {
+    throw new UsageError(`the data cannot be changed when a run is resumed, received '${positionals[0]}'`);
+  }
+}
+
+async function newJob(positionals: readonly string[], values: TrainValues, backend: string): Promise<Job> {
+  const plan = makePlan(positionals[0], values, runName, backend);
+  const folder = await newRunFolder(values.runs ?? runsFolder, plan.name, values.name !== undefined);
+  return { plan: { ...plan, name: basename(folder) }, folder, resume: false };
+}
+
+async function oldJob(values: TrainValues): Promise<Job> {
+  const runs = values.runs ?? runsFolder;
+  const folder =
+    values.resume === undefined || values.resume === '' ? await latestRun(runs) : await findRun(values.resume, runs);
+  const plan = await readPlan(folder);
+  if (plan === undefined) {
+    throw new CommandError(
+      `${folder} holds no run that could be resumed: run.json is missing`,
+      'begin a new run without --resume',
+    );
+  }
+  // A run that was stopped before its first step has a plan and nothing else.
+  return { plan, folder, resume: existsSync(join(folder, 'history.jsonl')) };
+}
+
+async function runTraining(
+  { plan, folder, resume }: Job,
+  splits: Splits,
+  model: LayersModel,
+  progress: TrainProgress | undefined,
+  signal: AbortSignal,
+): Promise<TrainResult> {
+  const { epochs, batch, lr, warmup, momentum, nesterov, weightDecay, decay, labelSmoothing, checkpointEvery } =
+    plan.training;
+  const steps = batchesPerEpoch(splits.train.size, Math.min(batch, splits.train.size), true);
+  const warmupSteps = Math.min(Math.round(warmup * steps), epochs * steps - 1);
+  const schedule = cosineDecay(lr, epochs * steps - warmupSteps, { warmupSteps });
+  const optimizer = sgd({ learningRate: schedule, momentum, nesterov, weightDecay, decay });
+  const padding = cropPaddingOf(plan, splits.imageShape);
+  const isNew = (await stat(folder).catch(() => undefined)) === undefined;
+  if (isNew) {
+    await mkdir(folder, { recursive: true }).catch((error) => Promise.reject(writeError(folder, error)));
+  }
+  progress?.begin(resume ? 'reading the checkpoint' : 'reading the images, compiling the first step');
+  if (resume) progress?.resumedAt((await readHistory(join(folder, 'history.jsonl'))).at(-1)?.seconds ?? 0);
+  try {
+    if (!resume) await writePlan(folder, plan);
+    return await trainModel(model, splits, {
+      epochs,
+      batchSize: batch,
+      optimizer,
+      labelSmoothing,
+      transforms: [...(padding > 0 ? [randomCrop({ padding })] : []), ...(plan.data.flip ? [randomFlip()] : [])],
+      seed: plan.seed,
+      directory: folder,
+      resume,
+      signal,
+      ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
+      ...(progress === undefined
+        ? {}
+        : { onStep: progress.onStep, onEpoch: progress.onEpoch, onValidation: progress.onValidation }),
+    });
+  } catch (error) {
+    // A run that failed before it learned anything leaves nothing behind.
+    if (isNew && (await readHistory(join(folder, 'history.jsonl')).catch(() => [])).length === 0) {
+      await rm(folder, { recursive: true, force: true }).catch(() => {});
+    }
+    throw error;
+  } finally {
+    optimizer.dispose();
+  }
+}
+
+/** Everything after the last epoch: test, report, samples, and the last lines. */
+async function finish(
+  { plan, folder }: Job,
+  splits: Splits,
+  model: LayersModel,
+  result: TrainResult,
+  values: TrainValues,
+  signal: AbortSignal,
+  line: LiveLine,
+  backend: string,
+): Promise<number> {
+  const style = styleOf(process.stderr);
+  const [split, dataset] = heldOut(splits);
+  const evaluation = await evaluate(model, dataset, {
+    preprocessing: result.info.preprocessing,
+    batchSize: plan.training.batch,
+    signal,
+    onProgress: (done, total) => {
+      if (values.quiet !== true && line.isTerminal) {
+        line.update(() => style.dim(`evaluating ${count(done)} of ${count(total)} ${split} images`));
+      }
+    },
+  });
+  line.clear();
+  const report = await writeRunReport({
+    plan,
+    folder,
+    model,
+    info: result.info,
+    splits,
+    split,
+    dataset,
+    evaluation,
+    backend,
+  });
+  const samples = await predictSamples(folder, model, result.info, dataset);
+  const skipped = [splits.train, splits.validation, splits.test].flatMap((part) => part?.skipped ?? []);
+
+  if (values.json === true) {
+    const { accuracy, loss, topFive, images } = evaluation;
+    tell(
+      JSON.stringify({
+        run: folder,
+        split,
+        accuracy,
+        loss,
+        topFive,
+        images,
+        epochs: result.epochs.length,
+        steps: result.steps,
+        seconds: result.seconds,
+        parameters: model.countParams(),
+        skippedFiles: skipped.length,
+        report,
+      }),
+    );
+    return 0;
+  }
+  const out = styleOf(process.stdout);
+  if (skipped.length > 0) tell(`${plural(skipped.length, 'unreadable file')} skipped; the report lists them`);
+  if (samples.length > 0 && values.quiet !== true) {
+    tell('');
+    tell(`a few ${split} images:`);
+    for (const { file, actual, probabilities } of samples) {
+      const ranked = predictionLines(file, probabilities, result.info.classes, 1, out, `labelled ${actual}`);
+      for (const text of ranked) tell(text);
+    }
+  }
+  tell('');
+  tell('what to do next:');
+  const picture = samples[0]?.file ?? 'picture.jpg';
+  const residual = invocation();
+  const next: (readonly [string, string])[] = [
+    [`${residual} predict ${quoted(folder)} ${quoted(picture)}`, 'name what is in a picture'],
+    [`${residual} evaluate ${quoted(folder)}`, 'scores of each class'],
+    [report, 'curves, confusions, the worst mistakes: open it in a browser'],
+  ];
+  for (const [command, meaning] of next) tell(`  ${command}\n      ${out.dim(meaning)}`);
+  tell('');
+  tell(out.bold(`${split} accuracy ${percent(evaluation.accuracy)}`));
+  tell(folder);
+  return 0;
+}
+
+/** The images that the result is measured on: the test's, or what was held out, or, for want of both, the training's. */
+function heldOut(splits: Splits): readonly [name: 'test' | 'validation' | 'train', dataset: Splits['train']] {
+  if (splits.test !== undefined) return ['test', splits.test];
+  if (splits.validation !== undefined) return ['validation', splits.validation];
+  return ['train', splits.train];
+}
+
+function headerLines({ plan, folder, resume }: Job, splits: Splits, model: LayersModel, backend: string): string[] {
+  const style = styleOf(process.stderr);
+  const parts = [
+    `${count(splits.train.size)} train`,
+    ...(splits.validation === undefined ? [] : [`${count(splits.validation.size)} validation`]),
+    ...(splits.test === undefined ? [] : [`${count(splits.test.size)} test`]),
+  ];
+  const { epochs, batch, lr } = plan.training;
+  const row = (name: string, text: string) => `  ${style.dim(name.padEnd(7))}${text}`;
+  return [
+    `${style.bold(`residual ${version}`)}  ${style.dim(`${backend}, TF.js ${tf.version_core}`)}`,
+    row(
+      'data',
+      `${plan.data.source}: ${plural(splits.classes.length, 'class', 'classes')}, ${shapeText(splits.imageShape)}, ${parts.join(', ')}`,
+    ),
+    row('model', `${plan.model.name}, ${compact(model.countParams())} parameters`),
+    row(
+      'steps',
+      `${plural(epochs, 'epoch')} of ${count(batchesPerEpoch(splits.train.size, Math.min(batch, splits.train.size), true))}, batch ${batch}, peak learning rate ${decimal(lr)}`,
+    ),
+    row('run', `${folder}${resume ? ' (resumed)' : ''}`),
+    '',
+  ];
+}
+
+function tell(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

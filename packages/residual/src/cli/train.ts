@@ -1,0 +1,206 @@
+/** `residual train`: its options and its help. The work is in `train-run.ts`.
+ *  Defaults are in `defaults.ts`. */
+
+import { defineCommand } from './command.ts';
+import { defaultData, defaultsFor, runsFolder } from './defaults.ts';
+import { jsonOption, machineOptions } from './options.ts';
+
+const usual = defaultsFor('');
+const embedded = defaultsFor(defaultData);
+
+export const trainOptions = {
+  data: { kind: 'text', value: 'DATA', help: 'the same as the argument DATA', default: defaultData, group: 'Data' },
+  size: {
+    kind: 'text',
+    value: 'N|HxW',
+    help: 'bring images to this size in pixels [as stored; 224 for a folder of pictures]',
+    group: 'Data',
+  },
+  channels: {
+    kind: 'choice',
+    value: 'N',
+    choices: ['1', '3'],
+    help: '1 for grey, 3 for colour [as stored]',
+    group: 'Data',
+  },
+  resize: {
+    kind: 'choice',
+    value: 'HOW',
+    choices: ['cover', 'contain', 'stretch'],
+    help: 'how images of another shape are brought to the size',
+    default: 'cover',
+    group: 'Data',
+  },
+  validation: {
+    kind: 'number',
+    value: 'F',
+    min: 0,
+    max: 1,
+    below: true,
+    help: 'part of each class to hold out for validation [0.1; 0.2 for a folder of pictures]',
+    group: 'Data',
+  },
+  test: {
+    kind: 'number',
+    value: 'F',
+    min: 0,
+    max: 1,
+    below: true,
+    help: 'part to hold out for the test, where the data has no test images of its own',
+    default: 0,
+    group: 'Data',
+  },
+  'crop-padding': {
+    kind: 'integer',
+    value: 'N',
+    min: 0,
+    max: 4096,
+    help: 'random crops: shift by up to N pixels [an eighth of the size]',
+    group: 'Data',
+  },
+  flip: {
+    kind: 'flag',
+    help: 'do not mirror images at random (for digits, text, signs)',
+    default: true,
+    group: 'Data',
+  },
+
+  model: {
+    kind: 'text',
+    value: 'NAME',
+    help: 'the architecture; residual summary NAME shows it',
+    default: usual.model,
+    group: 'Model',
+  },
+  stem: {
+    kind: 'choice',
+    value: 'KIND',
+    choices: ['cifar', 'imagenet'],
+    help: 'how images enter: cifar for small ones, imagenet for photographs [by size]',
+    group: 'Model',
+  },
+  convention: {
+    kind: 'choice',
+    value: 'WHOSE',
+    choices: ['torchvision', 'keras'],
+    help: 'whose details the network follows',
+    default: usual.convention,
+    group: 'Model',
+  },
+
+  epochs: {
+    kind: 'integer',
+    value: 'N',
+    min: 1,
+    max: 100_000,
+    help: `passes over the training images [${usual.epochs}; ${embedded.epochs} for ${defaultData}]`,
+    group: 'Training',
+  },
+  batch: {
+    kind: 'integer',
+    value: 'N',
+    min: 1,
+    max: 65_536,
+    help: 'images per step',
+    default: usual.batch,
+    group: 'Training',
+  },
+  lr: {
+    kind: 'number',
+    value: 'X',
+    min: 0,
+    above: true,
+    help: 'peak learning rate; it falls to 0 along a cosine',
+    default: usual.lr,
+    group: 'Training',
+  },
+  momentum: {
+    kind: 'number',
+    value: 'X',
+    min: 0,
+    max: 1,
+    below: true,
+    help: 'of SGD',
+    default: usual.momentum,
+    group: 'Training',
+  },
+  nesterov: { kind: 'flag', help: "plain momentum instead of Nesterov's", default: usual.nesterov, group: 'Training' },
+  'weight-decay': {
+    kind: 'number',
+    value: 'X',
+    min: 0,
+    help: "as PyTorch's",
+    default: usual.weightDecay,
+    group: 'Training',
+  },
+  'label-smoothing': {
+    kind: 'number',
+    value: 'X',
+    min: 0,
+    max: 1,
+    below: true,
+    help: 'probability spread over all classes',
+    default: usual.labelSmoothing,
+    group: 'Training',
+  },
+  warmup: {
+    kind: 'number',
+    value: 'N',
+    min: 0,
+    help: 'epochs in which the learning rate climbs to its peak',
+    default: usual.warmup,
+    group: 'Training',
+  },
+  seed: {
+    kind: 'integer',
+    value: 'N',
+    min: 0,
+    help: 'same seed, same weights, bit for bit',
+    default: usual.seed,
+    group: 'Training',
+  },
+
+  name: { kind: 'text', value: 'RUN', help: "the run's name [data-model-date-time]", group: 'Run' },
+  runs: { kind: 'text', value: 'FOLDER', help: 'where runs are put', default: runsFolder, group: 'Run' },
+  resume: {
+    kind: 'text',
+    value: 'RUN',
+    bare: '',
+    help: 'go on with an interrupted run: its name or folder [the latest one]',
+    group: 'Run',
+  },
+  'checkpoint-every': {
+    kind: 'integer',
+    value: 'N',
+    min: 1,
+    help: 'save a checkpoint every N steps [every epoch]',
+    group: 'Run',
+  },
+
+  ...machineOptions,
+
+  quiet: { kind: 'flag', help: 'no progress, only the result', group: 'Output' },
+  json: jsonOption,
+} as const;
+
+export const trainCommand = defineCommand({
+  name: 'train',
+  summary: 'train a network on labelled images',
+  arguments: '[DATA]',
+  takes: [0, 1],
+  about:
+    'DATA is a folder of images with a sub-folder for each class, a folder with the idx files of the MNIST family, ' +
+    'a folder with the binary batches of CIFAR-10 or CIFAR-100, or fashion-mnist, which comes with residual.\n' +
+    'A run lands in runs/NAME: the model, its class names and preprocessing, the history, a checkpoint to go on from, ' +
+    'and report.html. Ctrl-C finishes the step, saves, and says how to go on.',
+  options: trainOptions,
+  examples: [
+    ['residual train', 'the embedded data set, good defaults'],
+    ['residual train photos/ --epochs 30', 'your own images'],
+    ['residual train cifar-10-batches-bin/ --name first', 'CIFAR-10, into runs/first'],
+    ['residual train photos/ --size 96 --batch 64 --test 0.1', 'smaller images, a test set held out'],
+    ['residual train digits/ --no-flip', 'where left and right matter'],
+    ['residual train --resume runs/first', 'go on after Ctrl-C or a power cut'],
+  ],
+  run: async (positionals, values) => (await import('./train-run.ts')).train(positionals, values),
+});
