@@ -39,9 +39,9 @@ export function decodeBmp(bytes: Uint8Array): RawPixels {
     if (header.bits > 8) return readColours(view, header);
     const indices = header.compression === RGB ? readIndices(view, header) : readRuns(view, header);
     const data = new Uint8Array(indices.length * 3);
-    indices.forEach((index, i) => {
-      data.set(header.palette.subarray(3 * index, 3 * index + 3), 3 * i);
-    });
+    for (let i = 0; i < indices.length; i++) {
+      for (let c = 0; c < 3; c++) data[3 * i + c] = header.palette[3 * indices[i] + c];
+    }
     return { data, width: header.width, height: header.height, channels: 3 };
   } catch (error) {
     if (error instanceof RangeError) throw new DataError(`damaged: a BMP of ${bytes.length} bytes ends too early`);

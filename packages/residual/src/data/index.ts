@@ -15,12 +15,17 @@ export type {
 } from './dataset.ts';
 export { closeSplits } from './dataset.ts';
 export { DataError } from './errors.ts';
+export { cifar10, cifar100 } from './node/cifar-files.ts';
 export type { DecodeOptions } from './node/decode.ts';
 export { decodeImage } from './node/decode.ts';
 export { fashionMnist } from './node/embedded.ts';
 export type { IdxOptions, IdxPaths } from './node/idx-files.ts';
 export { idxFiles, mnist } from './node/idx-files.ts';
+export type { ImageFolderOptions } from './node/image-folder.ts';
+export { imageFolder } from './node/image-folder.ts';
 export type { MemoryOptions } from './node/memory-splits.ts';
+export type { OpenOptions } from './node/open.ts';
+export { openData } from './node/open.ts';
 export { Random, streams } from './random.ts';
 export type { Split } from './split.ts';
 export { stratifiedSplit } from './split.ts';

@@ -20,7 +20,7 @@ const FITS = { cover: 'cover', contain: 'contain', stretch: 'fill' } as const;
 
 /**
  * Decodes one image file, or its bytes, to bytes 0–255, height × width × channels. The EXIF orientation is applied,
- * transparency is laid on white, any colour space becomes sRGB (or its grey), 16 bits become 8, of an animation the
+ * transparency is laid on white, any colour space becomes sRGB (or its luminance), 16 bits become 8, of an animation the
  * first frame is taken. Scaling is Lanczos; for large JPEGs the decoder itself skips what the size does not need.
  *
  * @throws DataError, in one line, for what is not a readable image
@@ -62,7 +62,7 @@ async function fit(image: Sharp, shape: ImageShape, resize: ResizeMode): Promise
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
     .catch((error: unknown) => Promise.reject(new DataError(`damaged: ${firstLine(error)}`)));
-  if (info.channels === channels) return data;
+  if (info.channels === channels) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (info.channels !== 1 || channels !== 3) {
     throw new Error(`internal: sharp made ${info.channels} channels where ${channels} were asked for`);
   }

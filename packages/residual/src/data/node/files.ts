@@ -40,7 +40,8 @@ export async function kindOf(path: string): Promise<'file' | 'folder' | 'nothing
   return found === undefined ? 'nothing' : found.isDirectory() ? 'folder' : 'file';
 }
 
-function pathProblem(path: string, error: unknown): unknown {
+/** What a failed file operation means for a user, or the error itself. */
+export function pathProblem(path: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'ENOENT') return new DataError(`there is no file or folder ${path}`);
   if (code === 'ENOTDIR') return new DataError(`${path} is not a folder`);

@@ -3,7 +3,7 @@ import type { ImageShape, ResizeMode, Splits } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import { stratifiedSplit } from '../split.ts';
 import { loadSharp, targetShape } from './decode.ts';
-import type { MemorySource } from './source.ts';
+import type { MemorySource, ResizedImages } from './source.ts';
 import { sameShape } from './source.ts';
 import { WorkerDataset } from './worker-dataset.ts';
 
@@ -59,6 +59,7 @@ export async function memorySplits(
       classes,
       shape,
       resize,
+      resized: sameShape(shape, stored) ? undefined : roomFor(rows.length, shape),
     };
     return new WorkerDataset(`${name}/${suffix}`, source);
   };
@@ -104,6 +105,18 @@ export function holdOut(
     );
   }
   return { test, validation: validation / (1 - test) };
+}
+
+/** Resized images are kept up to this size: all of CIFAR at 56 pixels, or of MNIST at 96. */
+const MOST_RESIZED_BYTES = 2 ** 29;
+
+function roomFor(count: number, shape: ImageShape): ResizedImages | undefined {
+  const bytes = shape.reduce((a, b) => a * b, count);
+  if (bytes > MOST_RESIZED_BYTES) return undefined;
+  return {
+    pixels: new Uint8Array(new SharedArrayBuffer(bytes)),
+    filled: new Uint8Array(new SharedArrayBuffer(count)),
+  };
 }
 
 /** A copy in memory that threads can share. */

@@ -25,6 +25,14 @@ export interface MemorySource extends Target {
   readonly stored: ImageShape;
   /** Which of the images each sample is. */
   readonly rows: Int32Array;
+  /** Where samples must be resized: the results, kept for the next epoch and the other threads. */
+  readonly resized: ResizedImages | undefined;
+}
+
+/** A slot per sample, and which are filled; on SharedArrayBuffers, whose untouched pages cost nothing. */
+export interface ResizedImages {
+  readonly pixels: Uint8Array<SharedArrayBuffer>;
+  readonly filled: Uint8Array<SharedArrayBuffer>;
 }
 
 /** One file per sample. */
@@ -118,15 +126,7 @@ export class SampleReader {
 
   private async decode(index: number): Promise<Uint8Array> {
     const { source } = this;
-    if (source.kind === 'memory') {
-      const [height, width, channels] = source.stored;
-      const length = height * width * channels;
-      // Copied out: sharp does not take shared memory.
-      const data = Uint8Array.from(
-        source.pixels.subarray(source.rows[index] * length, (source.rows[index] + 1) * length),
-      );
-      return decodePixels({ data, height, width, channels: channels === 1 ? 1 : 3 }, source.shape, source.resize);
-    }
+    if (source.kind === 'memory') return this.resize(source, index);
     let bytes: Uint8Array;
     try {
       bytes = await readFile(join(source.root, source.paths[index]));
@@ -134,6 +134,26 @@ export class SampleReader {
       throw fileProblem(error);
     }
     return decodeBytes(bytes, source.shape, source.resize);
+  }
+
+  /** Half a millisecond in sharp, so it is done once where there is room to keep the result. */
+  private async resize(source: MemorySource, index: number): Promise<Uint8Array> {
+    const { resized } = source;
+    const slot = resized?.pixels.subarray(index * this.bytes, (index + 1) * this.bytes);
+    if (resized !== undefined && slot !== undefined && Atomics.load(resized.filled, index) === 1) return slot;
+    const [height, width, channels] = source.stored;
+    const length = height * width * channels;
+    // Copied out: sharp does not take shared memory.
+    const data = Uint8Array.from(
+      source.pixels.subarray(source.rows[index] * length, (source.rows[index] + 1) * length),
+    );
+    const pixels = { data, height, width, channels: channels === 1 ? 1 : 3 } as const;
+    const image = await decodePixels(pixels, source.shape, source.resize);
+    if (resized !== undefined && slot !== undefined) {
+      slot.set(image);
+      Atomics.store(resized.filled, index, 1);
+    }
+    return image;
   }
 }
 
