@@ -4,7 +4,7 @@
  */
 import { type Expr, type Func, f32, f32x4, f64, i32, i32x4, type Local, select, v128 } from '../wasm/assembler.ts';
 import type { LoopReduce, ReduceFn } from './loop-spec.ts';
-import { type Group, type Sink, type SinkContext, storeOrder } from './loop-tile.ts';
+import { type Group, partsAscending, type Sink, type SinkContext, storeOrder } from './loop-tile-code.ts';
 
 /** Sums and products of floats are completed in f64, so that 10⁷ elements still add up to 1e-6. */
 export type TotalType = 'f64' | 'f32' | 'i32';
@@ -60,7 +60,7 @@ const elementOf = (type: TotalType, vector: Expr): Expr => {
   return type === 'f64' ? f64.promote_f32(lane) : lane;
 };
 
-const vectorIdentity = ({ total, identity }: Fold): Expr =>
+export const vectorIdentity = ({ total, identity }: Fold): Expr =>
   total === 'i32' ? v128.const_i32x4(identity) : v128.const_f32x4(identity);
 
 const TOTAL_BYTES = 8;
@@ -184,8 +184,9 @@ export class RowSink implements Sink {
         f.push(v128.store32_lane(pointer, vector(v128.load32_zero(pointer), tree(0, rows, 0)), 0));
         return;
       }
-      const ascending = storeOrder(parts, true);
-      const sums = ascending.map((part) => locals.let(vector(v128.load(pointer, part * 16), tree(0, rows, part))));
+      const sums = partsAscending(parts).map((part) =>
+        locals.let(vector(v128.load(pointer, part * 16), tree(0, rows, part))),
+      );
       for (const part of storeOrder(parts)) f.push(v128.store(pointer, sums[part] ?? locals.clear, part * 16));
     });
   }

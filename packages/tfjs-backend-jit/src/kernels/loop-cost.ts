@@ -2,11 +2,6 @@
 import { liveInputs, liveNodes, type Nest, product, rootsOf } from './loop-nest.ts';
 import { cost } from './scalar-functions.ts';
 
-/** What people see of a kernel. */
-export interface LoopNames {
-  readonly name: string;
-}
-
 export interface Traffic {
   /** Points of the iteration space. */
   readonly elements: number;

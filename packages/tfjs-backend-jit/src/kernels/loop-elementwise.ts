@@ -4,7 +4,7 @@
 import { i32 } from '../wasm/assembler.ts';
 import type { Features, Kernel } from './kernel.ts';
 import { definePrologue, hoistColumns, Pointers, preparedScratch } from './loop-columns.ts';
-import { type LoopNames, traffic } from './loop-cost.ts';
+import { traffic } from './loop-cost.ts';
 import { fingerprint, type Nest } from './loop-nest.ts';
 import { Coordinates, cutAxis, forTasks, taskCount } from './loop-tasks.ts';
 import { isHot, Tile } from './loop-tile.ts';
@@ -14,7 +14,7 @@ export const MAX_PIECES = 64;
 /** Columns per tile where inputs are gathered: a tile's cache lines must survive until the next row uses them. */
 const GATHER_COLUMNS = 128;
 
-export function elementwiseKernel(given: Nest, names: LoopNames, features: Features): Kernel {
+export function elementwiseKernel(given: Nest, name: string, features: Features): Kernel {
   const { elements, grain, flops, bytes } = traffic(given);
   const prepared = hoistColumns(given);
   const { nest, inputs } = prepared;
@@ -29,7 +29,7 @@ export function elementwiseKernel(given: Nest, names: LoopNames, features: Featu
   const buffers = inputs + nest.stores.length;
   const scratch = preparedScratch(prepared, 1);
   return {
-    name: names.name,
+    name,
     key: `loop map ${features.relaxed ? 'r' : ''}${fingerprint(given, columnBlock, rowBlock, perPiece)}`,
     buffers,
     pieces: Math.ceil(tasks / perPiece),

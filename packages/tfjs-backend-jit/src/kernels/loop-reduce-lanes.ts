@@ -8,7 +8,7 @@ import { input, output, temp } from './kernel.ts';
 import { FOLDS, LaneSink, laneSinkScratch, resetTotals, storeResult, storeTotal, totalOf } from './loop-accumulate.ts';
 import { Pointers } from './loop-columns.ts';
 import { combineKernel } from './loop-combine.ts';
-import { type LoopNames, traffic } from './loop-cost.ts';
+import { traffic } from './loop-cost.ts';
 import { evenBlock, MAX_PIECES } from './loop-elementwise.ts';
 import { fingerprint, type Nest, product } from './loop-nest.ts';
 import { Coordinates, cutAxis, forTasks, taskCount } from './loop-tasks.ts';
@@ -17,7 +17,7 @@ import { Tile, tileScratch } from './loop-tile.ts';
 /** Points per tile: 256 additions per lane of two pairs before f64 takes over. */
 const TILE = 4096;
 
-export function reduceLanes(nest: Nest, names: LoopNames, features: Features): Recipe {
+export function reduceLanes(nest: Nest, name: string, features: Features): Recipe {
   const { elements, grain, flops, bytes } = traffic(nest);
   const { reductions } = nest;
   const last = nest.axes.length - 1;
@@ -48,7 +48,7 @@ export function reduceLanes(nest: Nest, names: LoopNames, features: Features): R
   const hoisted = (tileScratch(nest, 1) + 15) & ~15;
   const buffers = nest.inputs.length + nest.stores.length + reductions.length;
   const kernel: Kernel = {
-    name: names.name,
+    name,
     key: `loop lanes ${features.relaxed ? 'r' : ''}${fingerprint(nest, columnBlock, rowBlock, perGroup, perPiece)}`,
     buffers,
     pieces: Math.ceil(units / perPiece),

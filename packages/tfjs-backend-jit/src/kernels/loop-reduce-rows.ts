@@ -8,7 +8,7 @@ import { input, output, temp } from './kernel.ts';
 import { fillIdentity, RowSink } from './loop-accumulate.ts';
 import { definePrologue, hoistColumns, Pointers, preparedScratch } from './loop-columns.ts';
 import { combineKernel } from './loop-combine.ts';
-import { type LoopNames, traffic } from './loop-cost.ts';
+import { traffic } from './loop-cost.ts';
 import { evenBlock, MAX_PIECES } from './loop-elementwise.ts';
 import { fingerprint, liveInputs, type Nest } from './loop-nest.ts';
 import { Coordinates, cutAxis, forTasks, taskCount } from './loop-tasks.ts';
@@ -20,7 +20,7 @@ const MAX_ROWS = 256;
 const MAX_COLUMNS = 1024;
 const MIN_ROWS = 4;
 
-export function reduceRows(given: Nest, names: LoopNames, features: Features): Recipe {
+export function reduceRows(given: Nest, name: string, features: Features): Recipe {
   const { elements, grain, flops, bytes } = traffic(given);
   const prepared = hoistColumns(given);
   const { nest, copies } = prepared;
@@ -53,7 +53,7 @@ export function reduceRows(given: Nest, names: LoopNames, features: Features): R
   const direct = count * copies === 1;
   const buffers = prepared.inputs + nest.stores.length + reductions.length;
   const kernel: Kernel = {
-    name: names.name,
+    name,
     key: `loop rows ${features.relaxed ? 'r' : ''}${fingerprint(given, columnCut.block, rowBlock, perGroup, perPiece)}`,
     buffers,
     pieces: Math.ceil(units / perPiece),

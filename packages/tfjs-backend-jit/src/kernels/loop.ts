@@ -5,7 +5,6 @@ import { i32, type ModuleBuilder } from '../wasm/assembler.ts';
 import type { Features, Kernel, Recipe } from './kernel.ts';
 import { output } from './kernel.ts';
 import { FOLDS, fillIdentity } from './loop-accumulate.ts';
-import type { LoopNames } from './loop-cost.ts';
 import { elementwiseKernel } from './loop-elementwise.ts';
 import { canonicalise, denseStrides, laneOf, type Nest, permute, product } from './loop-nest.ts';
 import { keptFirst, reducedSize, reduceLanes } from './loop-reduce-lanes.ts';
@@ -22,11 +21,11 @@ const SHORT = 32;
 export function loop(spec: LoopSpec, features: Features): Recipe {
   const reductions = spec.reductions ?? [];
   if (product(spec.shape) === 0) return emptyLoop(spec, reductions);
-  const names: LoopNames = { name: describe(spec) };
+  const name = describe(spec);
   let nest = canonicalise(spec);
   if (!nest.axes.some((a) => a.reduced)) nest = withoutReductions(nest);
   if (nest.reductions.length === 0) {
-    const kernel = elementwiseKernel(nest, names, features);
+    const kernel = elementwiseKernel(nest, name, features);
     const inputs = spec.inputs.map((_, index) => ({ kind: 'input' as const, index }));
     return { temps: [], steps: [{ kernel, args: [...inputs, ...nest.stores.map((_, i) => output(i))] }] };
   }
@@ -36,9 +35,9 @@ export function loop(spec: LoopSpec, features: Features): Recipe {
   const lastKept = order[kept - 1];
   const alongKept =
     vectors && lastKept !== undefined && (lastKept === nest.axes.length - 1 || prefersKept(nest, lastKept));
-  if (!alongKept) return reduceLanes(permute(nest, order), names, features);
+  if (!alongKept) return reduceLanes(permute(nest, order), name, features);
   const rest = order.filter((a) => a !== lastKept);
-  return reduceRows(permute(nest, [...rest, lastKept]), names, features);
+  return reduceRows(permute(nest, [...rest, lastKept]), name, features);
 }
 
 /** Few points per output, many outputs: rows of lanes beat lanes of rows although they are gathered. */
