@@ -72,7 +72,7 @@ export function takeRecording(pending: readonly Node[]): Recording {
         number = numbers.size;
         numbers.set(entry, number);
         leaves.push(entry);
-        return `${number}=${dtype}${entry.refCount > 0 ? '' : '!'}[${shape}]`;
+        return `${number}=${dtype}${mayOverwrite(entry) ? '!' : ''}[${shape}]`;
       }
       return `${number}[${shape}]`;
     });
@@ -82,9 +82,20 @@ export function takeRecording(pending: readonly Node[]): Recording {
       outputs.push(entry);
       return '+';
     });
-    parts.push(`${node.kernel}${JSON.stringify(node.attrs)}(${node.names}:${inputs.join()})${outs.join('')}`);
+    parts.push(`${node.kernel}${JSON.stringify(node.attrs, exact)}(${node.names}:${inputs.join()})${outs.join('')}`);
   }
-  return { key: parts.join('\n'), nodes, leaves, donatable: leaves.map((entry) => entry.refCount === 0), outputs };
+  return { key: parts.join('\n'), nodes, leaves, donatable: leaves.map(mayOverwrite), outputs };
+}
+
+/** True if nobody needs the value afterwards, nor another value that lies in the same memory. */
+function mayOverwrite({ refCount, device }: Entry): boolean {
+  return refCount === 0 && (device === undefined || device.refs === 1);
+}
+
+/** JSON writes null for what is no finite number, and 0 for -0. */
+function exact(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return value;
+  return value === 0 ? 'number -0' : `number ${value}`;
 }
 
 /** The inputs as the rule's `infer` sees them. */

@@ -148,7 +148,12 @@ const TRANSPOSES = [
 ] as const;
 
 function product(m: number, k: number, n: number, [ta, tb]: readonly [boolean, boolean], batch: number[] = []) {
-  return tf.matMul(floats([...batch, ...(ta ? [k, m] : [m, k])], 1), floats([...batch, ...(tb ? [n, k] : [k, n])], 2), ta, tb); // biome-ignore format: one call
+  return tf.matMul(
+    floats([...batch, ...(ta ? [k, m] : [m, k])], 1),
+    floats([...batch, ...(tb ? [n, k] : [k, n])], 2),
+    ta,
+    tb,
+  );
 }
 
 const ACTIVATIONS = ['linear', 'relu', 'relu6', 'elu', 'sigmoid', 'leakyrelu'] as const;
@@ -210,7 +215,11 @@ export const contractCases: Cases = {
       tolerance: SUMS,
     },
     { name: 'by itself', run: () => tf.matMul(floats([17, 33]), floats([17, 33]), false, true), tolerance: SUMS },
-    { name: 'dot', run: () => [tf.dot(floats([9], 1), floats([9], 2)), tf.dot(floats([4, 9], 1), floats([9], 2))] },
+    {
+      name: 'dot',
+      run: () => [tf.dot(floats([9], 1), floats([9], 2)), tf.dot(floats([4, 9], 1), floats([9], 2))],
+      tolerance: SUMS,
+    },
   ],
   _FusedMatMul: ACTIVATIONS.map((activation) => ({
     name: activation,
@@ -226,8 +235,16 @@ export const contractCases: Cases = {
   })),
   Conv2D: [
     ...convolutions((conv) => conv2d(floats(conv.x, 1), floats(conv.filter, 2), conv)),
-    { name: 'rank 3', run: () => tf.conv2d(floats([6, 7, 3]) as tf.Tensor3D, floats([3, 3, 3, 4]) as tf.Tensor4D, 1, 'same') }, // biome-ignore format: one call
-    { name: 'conv1d', run: () => tf.conv1d(floats([2, 9, 3]) as tf.Tensor3D, floats([3, 3, 5]) as tf.Tensor3D, 1, 'same'), tolerance: SUMS }, // biome-ignore format: one call
+    {
+      name: 'rank 3',
+      run: () => tf.conv2d(floats([6, 7, 3]) as tf.Tensor3D, floats([3, 3, 3, 4]) as tf.Tensor4D, 1, 'same'),
+      tolerance: SUMS,
+    },
+    {
+      name: 'conv1d',
+      run: () => tf.conv1d(floats([2, 9, 3]) as tf.Tensor3D, floats([3, 3, 5]) as tf.Tensor3D, 1, 'same'),
+      tolerance: SUMS,
+    },
     {
       name: 'channels first falls back',
       run: () => tf.conv2d(floats([2, 3, 6, 7]) as tf.Tensor4D, floats([3, 3, 3, 4]) as tf.Tensor4D, 1, 'same', 'NCHW'),

@@ -72,16 +72,29 @@ export const gradientCases: readonly Case[] = [
   gradient('stack', (a, b) => tf.stack([a, b], 1), [4, 2], [4, 2]),
   gradient('unstack', (x) => tf.mul(tf.unstack(x, 1)[1], tf.unstack(x, 1)[0]), [4, 3]),
   gradient('split', (x) => tf.mul(...(tf.split(x, 2, 1) as [tf.Tensor, tf.Tensor])), [4, 6]),
-  gradient('pad', (x) => tf.pad(x, [[1, 2], [0, 1]]), [4, 5]), // biome-ignore format: one line
+  gradient(
+    'pad',
+    (x) =>
+      tf.pad(x, [
+        [1, 2],
+        [0, 1],
+      ]),
+    [4, 5],
+  ),
   gradient('gather', (x) => tf.gather(x, tf.tensor1d([2, 0, 2, 1, 2], 'int32')), [4, 5]),
   gradient('gather columns', (x) => tf.gather(x, ints([7], 1, 0, 5) as tf.Tensor1D, 1), [4, 5]),
   gradient('matMul', (a, b) => tf.matMul(a, b), [7, 9], [9, 5]),
   gradient('matMul, transposed', (a, b) => tf.matMul(a, b, true, true), [9, 7], [5, 9]),
   gradient('matMul, batches', (a, b) => tf.matMul(a, b), [3, 7, 9], [3, 9, 5]),
   gradient('dense', (x, w, b) => tf.relu(tf.add(tf.matMul(x, w), b)), [9, 20], [20, 33], [33]),
-  ...(['relu', 'elu', 'sigmoid', 'relu6'] as const).map(
-    (activation) =>
-    gradient(`fused matMul, ${activation}`, (a, b, bias) => tf.fused.matMul({ a, b, bias, activation }), [9, 20], [20, 33], [33]), // biome-ignore format: one call
+  ...(['relu', 'elu', 'sigmoid', 'relu6'] as const).map((activation) =>
+    gradient(
+      `fused matMul, ${activation}`,
+      (a, b, bias) => tf.fused.matMul({ a, b, bias, activation }),
+      [9, 20],
+      [20, 33],
+      [33],
+    ),
   ),
   gradient(
     'fused conv2d',
@@ -101,7 +114,12 @@ export const gradientCases: readonly Case[] = [
   ...[3, 6, 9].map((i) =>
     gradient(describe(CONVS[i]), (x, filter) => conv2d(x, filter, CONVS[i]), CONVS[i].x, CONVS[i].filter),
   ),
-  gradient('depthwise', (x, f) => tf.depthwiseConv2d(x as tf.Tensor4D, f as tf.Tensor4D, 1, 'same'), [2, 6, 6, 3], [3, 3, 3, 2]), // biome-ignore format: one call
+  gradient(
+    'depthwise',
+    (x, f) => tf.depthwiseConv2d(x as tf.Tensor4D, f as tf.Tensor4D, 1, 'same'),
+    [2, 6, 6, 3],
+    [3, 3, 3, 2],
+  ),
   gradient('global average', (x) => tf.mean(x, [1, 2]), [3, 5, 5, 7]),
   {
     name: 'softmax cross-entropy',
@@ -124,14 +142,28 @@ export const gradientCases: readonly Case[] = [
 
 /** Kernels without a rule run on the cpu backend's functions; and so do types and shapes that a rule does not take. */
 export const fallbackCases: readonly Case[] = [
-  { name: 'empty tensors', run: () => [tf.add(tf.zeros([0, 3]), 1), tf.sum(tf.zeros([0, 3]), 0), tf.concat([tf.zeros([0, 3]), floats([2, 3])])] }, // biome-ignore format: one line
+  {
+    name: 'empty tensors',
+    run: () => [
+      tf.add(tf.zeros([0, 3]), 1),
+      tf.sum(tf.zeros([0, 3]), 0),
+      tf.concat([tf.zeros([0, 3]), floats([2, 3])]),
+    ],
+  },
   { name: 'between compiled kernels', run: () => tf.mul(tf.cumsum(tf.add(floats([3, 5]), 1), 1), floats([3, 5], 2)) },
   { name: 'several outputs', run: () => Object.values(tf.topk(tf.mul(floats([3, 9]), 2), 4)) },
   { name: 'complex numbers', run: () => tf.real(tf.complex(tf.add(floats([5]), 1), floats([5], 2))) },
   { name: 'fft', run: () => tf.imag(tf.fft(tf.complex(floats([2, 8]), floats([2, 8], 2)))) },
   { name: 'images', run: () => tf.image.resizeBilinear(floats([2, 5, 6, 3]) as tf.Tensor4D, [9, 4]) },
-  { name: 'mixed types', run: () => [tf.add(ints([5]), floats([5])), tf.mul(bools([5]), ints([5])), tf.add(bools([4]), bools([4], 2))] }, // biome-ignore format: one line
-  { name: 'einsum', run: () => tf.einsum('bij,bjk->ik', floats([3, 4, 5]), floats([3, 5, 6], 2)), tolerance: { ofMax: true } }, // biome-ignore format: one line
+  {
+    name: 'mixed types',
+    run: () => [tf.add(ints([5]), floats([5])), tf.mul(bools([5]), ints([5])), tf.add(bools([4]), bools([4], 2))],
+  },
+  {
+    name: 'einsum',
+    run: () => tf.einsum('bij,bjk->ik', floats([3, 4, 5]), floats([3, 5, 6], 2)),
+    tolerance: { ofMax: true },
+  },
   { name: 'linspace and range', run: () => [tf.linspace(0, 1, 9), tf.range(0, 10, 3)] },
   { name: 'unique values', run: () => tf.unique(tf.cast(tf.floor(floats([20])), 'int32')).values },
 ];

@@ -184,9 +184,15 @@ export const moveCases: Cases = {
     {
       name: 'values',
       run: () =>
-        [0, 1, -2.5, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, Number.NaN].map(
-          (value) =>
-          tf.pad(floats([3, 4]), [[1, 1], [2, 0]], value), // biome-ignore format: one line
+        [0, 1, -2.5, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, Number.NaN].map((value) =>
+          tf.pad(
+            floats([3, 4]),
+            [
+              [1, 1],
+              [2, 0],
+            ],
+            value,
+          ),
         ),
     },
     { name: 'nothing', run: () => tf.pad(floats([7]), [[0, 0]]) },
