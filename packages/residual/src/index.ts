@@ -31,11 +31,13 @@ export {
   openData,
 } from './data/index.ts';
 export type { ClassMetrics, EvaluateOptions, Evaluation, Mistake } from './evaluate/metrics.ts';
-export { evaluate, predict } from './evaluate/metrics.ts';
+export { evaluate } from './evaluate/metrics.ts';
 export type { BatchNormalizationArgs } from './models/batch-normalization.ts';
 export { BatchNormalization, batchNormalization } from './models/batch-normalization.ts';
 export type { Convention } from './models/blocks.ts';
 export { ModelError, WriteError } from './models/errors.ts';
+export type { InferenceOptions, Prediction } from './models/inference.ts';
+export { predict } from './models/inference.ts';
 export type { ModelInfo, Preprocessing } from './models/info.ts';
 export type { ModelName, ModelOptions } from './models/registry.ts';
 export { createModel, modelNames, models } from './models/registry.ts';

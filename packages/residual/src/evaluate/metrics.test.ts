@@ -5,8 +5,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import type { Dataset } from '../data/dataset.ts';
 import { ModelError } from '../models/errors.ts';
+import { predict } from '../models/inference.ts';
 import { halves, tinyModel } from '../train/testing.ts';
-import { evaluate, predict } from './metrics.ts';
+import { evaluate } from './metrics.ts';
 
 /** Says what the pixels say: pixel k of a 1 × 3 picture, divided by 255, is the logit of class k. */
 function echo(): tfl.LayersModel {

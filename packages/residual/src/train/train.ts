@@ -4,8 +4,8 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type Batch, batches } from '../data/batches.ts';
 import type { Splits } from '../data/dataset.ts';
-import { checkFit, evaluate } from '../evaluate/metrics.ts';
 import { ModelError } from '../models/errors.ts';
+import { checkFit, predictions } from '../models/inference.ts';
 import type { ModelInfo } from '../models/info.ts';
 import { networkOf } from '../models/network.ts';
 import { saveModel } from '../models/saved-model.ts';
@@ -218,15 +218,15 @@ class Loop {
     if (!validation || validation.size === 0) return {};
     const { batchSize, normalize } = this.settings;
     try {
-      const { loss, accuracy } = await evaluate(this.model, validation, {
-        preprocessing: normalize,
-        batchSize,
-        workers,
-        mistakes: 0,
-        ...(signal && { signal }),
-        ...(onValidation && { onProgress: onValidation }),
-      });
-      return { validationLoss: loss, validationAccuracy: accuracy };
+      const [signals, progress] = [signal && { signal }, onValidation && { onProgress: onValidation }];
+      const options = { preprocessing: normalize, batchSize, workers, ...signals, ...progress };
+      let [images, loss, correct] = [0, 0, 0];
+      for await (const prediction of predictions(this.model, validation, options)) {
+        images++;
+        loss += prediction.loss;
+        if (prediction.predicted === prediction.actual) correct++;
+      }
+      return { validationLoss: loss / images, validationAccuracy: correct / images };
     } catch (error) {
       if (signal?.aborted && error === signal.reason) return 'interrupted';
       throw error;
