@@ -96,7 +96,7 @@ class Tally {
     return {
       images,
       loss: this.loss / images,
-      accuracy: 1 - this.wrong.length / images,
+      accuracy: (images - this.wrong.length) / images,
       topFive: this.inTopFive / images,
       confusion,
       perClass: Array.from({ length: classes }, (_, k) => classMetrics(confusion, classes, k)),
