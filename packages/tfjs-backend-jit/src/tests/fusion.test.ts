@@ -20,10 +20,14 @@ const SHAPES = [
   [1, 5, 5, 2],
   [2, 2, 3, 2, 2],
 ] as const;
+const LARGE = [[64, 64], [7, 999], [2, 16, 16, 8], [3, 70, 33], [9001], [300, 3], [70], [33]] as const;
 const NAMES = Object.keys(operations);
 const EXACT = { relative: 0, absolute: 0 };
 
 interface Options {
+  readonly seeds: number;
+  readonly shapes?: readonly (readonly number[])[];
+  readonly maxSize?: number;
   readonly steps: number;
   readonly rounds: number;
   /** Chances, for each step, that a tensor is disposed of, is read, and that the turn of the event loop ends. */
@@ -43,11 +47,12 @@ async function execute(seed: number, backend: 'cpu' | 'jit', options: Options): 
     const data = new Random(1000 * seed + round);
     // The same choices in every round: the second finds the program of the first, with other values.
     const random = new Random(seed);
-    const inputs = [1, 2, 3].map(() => wholeNumbers(random.pick(SHAPES), data));
-    const shapes = [random.pick(SHAPES), random.pick(SHAPES)];
+    const inputs = [1, 2, 3].map(() => wholeNumbers(random.pick(options.shapes ?? SHAPES), data));
+    const shapes = [random.pick(options.shapes ?? SHAPES), random.pick(options.shapes ?? SHAPES)];
     if (round === 0) state = shapes.map((shape) => wholeNumbers(shape, data));
     const alive = [...inputs, ...state];
     const source: Source = {
+      maxSize: options.maxSize ?? 1500,
       random,
       any: () => random.pick(alive),
       like(x) {
@@ -57,7 +62,7 @@ async function execute(seed: number, backend: 'cpu' | 'jit', options: Options): 
     };
     for (let step = 0; step < options.steps; step++) {
       const name = random.pick(NAMES);
-      alive.push(tf.tidy(() => small(operations[name](source.any(), source))));
+      alive.push(tf.tidy(() => small(operations[name](source.any(), source), source.maxSize)));
       if (random.chance(options.dispose) && alive.length > 4) alive.splice(random.int(alive.length), 1)[0].dispose();
       if (random.chance(options.read)) results.push(snapshot(source.any()));
       if (random.chance(options.read)) results.push(later(source.any()));
@@ -99,16 +104,19 @@ async function check(seed: number, options: Options): Promise<void> {
   for (const [i, reference] of expected.entries()) assertClose(actual[i], reference, `seed ${seed}, read ${i}`, EXACT);
 }
 
+const BIG = { shapes: LARGE, maxSize: 16_000 };
+
 const KINDS: Readonly<Record<string, Options>> = {
-  'short programs': { steps: 6, rounds: 3, dispose: 0.3, read: 0, pause: 0 },
-  'long programs': { steps: 40, rounds: 3, dispose: 0.7, read: 0, pause: 0 },
-  'programs that keep everything': { steps: 25, rounds: 2, dispose: 0, read: 0, pause: 0 },
-  'programs that read in between': { steps: 25, rounds: 3, dispose: 0.6, read: 0.15, pause: 0.1 },
-  'programs that end their turn all the time': { steps: 20, rounds: 3, dispose: 0.6, read: 0.1, pause: 0.6 },
+  'short programs': { seeds: 60, steps: 6, rounds: 3, dispose: 0.3, read: 0, pause: 0 },
+  'long programs': { seeds: 60, steps: 40, rounds: 3, dispose: 0.7, read: 0, pause: 0 },
+  'programs that keep everything': { seeds: 60, steps: 25, rounds: 2, dispose: 0, read: 0, pause: 0 },
+  'programs that read in between': { seeds: 60, steps: 25, rounds: 3, dispose: 0.6, read: 0.15, pause: 0.1 },
+  'programs over large tensors': { seeds: 40, steps: 15, rounds: 2, dispose: 0.6, read: 0.05, pause: 0.05, ...BIG },
+  'programs that end their turn all the time': { seeds: 60, steps: 20, rounds: 3, dispose: 0.6, read: 0.1, pause: 0.6 },
 };
 
 for (const [kind, options] of Object.entries(KINDS)) {
   test(`${kind} give the bits of the cpu backend`, async () => {
-    for (let seed = 1; seed <= 60; seed++) await check(seed, options);
+    for (let seed = 1; seed <= options.seeds; seed++) await check(seed, options);
   });
 }

@@ -5,9 +5,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Random } from './compare.ts';
 
-/** Values stay within ±LIMIT; so sums of 1,000 products are exact. */
-const LIMIT = 60;
-const MAX_SIZE = 1500;
+/** Values stay within ±LIMIT; so sums of 18,000 products are exact. */
+const LIMIT = 30;
 
 const within = (x: tf.Tensor) => tf.clipByValue(x, -LIMIT, LIMIT);
 const half = (x: tf.Tensor) => tf.floor(tf.mul(x, 0.5));
@@ -23,6 +22,8 @@ export function wholeNumbers(shape: readonly number[], random: Random): tf.Tenso
 
 /** What an operation may draw from: a living tensor, one that broadcasts with another, chance. */
 export interface Source {
+  /** Tensors grow to about this many elements; at most 18,000. */
+  readonly maxSize: number;
   readonly random: Random;
   any(): tf.Tensor;
   /** A living tensor of this shape, if there is one beside chance's choice of a fresh one. */
@@ -133,19 +134,20 @@ export const operations: Readonly<Record<string, Operation>> = {
     );
   },
   reverse: (x, s) => tf.reverse(x, someAxes(x, s.random)),
-  tile: (x, { random }) =>
-    x.size > MAX_SIZE / 4 || x.rank === 0
+  tile: (x, { random, maxSize }) =>
+    x.size > maxSize / 4 || x.rank === 0
       ? half(x)
       : tf.tile(
           x,
           x.shape.map(() => 1 + random.int(2)),
         ), // prettier
   concat: (x, s) => {
-    if (x.rank === 0 || x.size > MAX_SIZE / 3) return half(x);
+    if (x.rank === 0 || x.size > s.maxSize / 3) return half(x);
     const axis = s.random.int(x.rank);
     return tf.concat(s.random.chance(0.5) ? [x, s.like(x)] : [s.like(x), x, x], axis);
   },
-  stack: (x, s) => (x.size > MAX_SIZE / 2 || x.rank > 4 ? half(x) : tf.stack([x, s.like(x)], s.random.int(x.rank + 1))),
+  stack: (x, s) =>
+    x.size > s.maxSize / 2 || x.rank > 4 ? half(x) : tf.stack([x, s.like(x)], s.random.int(x.rank + 1)),
   unstack: (x, { random }) => {
     if (x.rank === 0) return tf.clone(x);
     const axis = random.int(x.rank);
@@ -158,8 +160,8 @@ export const operations: Readonly<Record<string, Operation>> = {
       ? half(x)
       : tf.maximum(...(tf.split(x, 2, axis).toSorted(() => (random.chance(0.5) ? 1 : -1)) as [tf.Tensor, tf.Tensor]));
   },
-  pad: (x, { random }) =>
-    x.size > MAX_SIZE / 4 || x.rank === 0
+  pad: (x, { random, maxSize }) =>
+    x.size > maxSize / 4 || x.rank === 0
       ? half(x)
       : tf.pad(
           x,
@@ -172,8 +174,8 @@ export const operations: Readonly<Record<string, Operation>> = {
     const indices = Int32Array.from({ length: 1 + random.int(x.shape[axis]) }, () => random.int(x.shape[axis]));
     return tf.gather(x, tf.tensor1d(indices, 'int32'), axis);
   },
-  oneHot: (x) =>
-    x.size > MAX_SIZE / 5 || x.rank > 4
+  oneHot: (x, { maxSize }) =>
+    x.size > maxSize / 5 || x.rank > 4
       ? half(x)
       : tf.oneHot(tf.cast(tf.minimum(tf.abs(x), 5), 'int32'), 5, 1, 0, 'float32'),
   sum: (x, s) => within(tf.sum(x, someAxes(x, s.random), s.random.chance(0.4))),
@@ -188,7 +190,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   any: (x, s) => tf.cast(tf.any(tf.greater(x, 2), someAxes(x, s.random)), 'float32'),
   matMul: (x, s) => {
     const [a, b] = [matrix(x, s.random), matrix(s.like(x), s.random)];
-    const square = a.shape[1] === b.shape[1] && a.shape[0] * b.shape[0] <= MAX_SIZE;
+    const square = a.shape[1] === b.shape[1] && a.shape[0] * b.shape[0] <= s.maxSize;
     if (square) return within(tf.matMul(a, b, false, true));
     return within(tf.matMul(a, wholeNumbers([a.shape[1], 1 + s.random.int(6)], s.random) as tf.Tensor2D));
   },
@@ -203,8 +205,8 @@ export const operations: Readonly<Record<string, Operation>> = {
 };
 
 /** Something of `x` that is not too large to go on with. */
-export function small(x: tf.Tensor): tf.Tensor {
-  if (x.size <= MAX_SIZE) return x;
+export function small(x: tf.Tensor, maxSize: number): tf.Tensor {
+  if (x.size <= maxSize) return x;
   const axis = x.shape.indexOf(Math.max(...x.shape));
-  return tf.slice(x, 0, 1).size <= MAX_SIZE && axis === 0 ? tf.slice(x, 0, 1) : within(tf.sum(x, axis));
+  return tf.slice(x, 0, 1).size <= maxSize && axis === 0 ? tf.slice(x, 0, 1) : within(tf.sum(x, axis));
 }
