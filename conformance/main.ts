@@ -135,9 +135,7 @@ async function main(): Promise<number> {
     outcomes.set(backend, outcome);
     const { passed, failed, skipped } = tally(outcome.results);
     console.log(`${backend}: ${passed} passed, ${failed} failed, ${skipped} skipped (${outcome.seconds.toFixed(1)} s)`);
-    for (const [error, { length }] of Object.entries(Object.groupBy(outcome.errors, (text) => text)).map(
-      ([text, all]) => [text, all ?? []] as const,
-    ))
+    for (const [error, { length }] of Map.groupBy(outcome.errors, (text) => text))
       console.log(`  error: ${error}${length > 1 ? ` (${length} times)` : ''}`);
   }
 

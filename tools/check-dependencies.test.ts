@@ -61,6 +61,12 @@ test('a lower folder may not import a higher one, except a contract by type', ()
   assert.equal(check('data/idx.ts', `import { ModelInfo } from '../models/info.ts';`).length, 1);
 });
 
+test('a file may stand in a layer of its own, apart from its folder', () => {
+  assert.deepEqual(check('augment/flip.ts', `import { DataError } from '../data/errors.ts';`), []);
+  assert.equal(check('augment/flip.ts', `import { read } from '../data/idx.ts';`).length, 1);
+  assert.equal(check('data/errors.ts', `import { read } from './idx.ts';`).length, 1);
+});
+
 test('the library may not choose a backend; entry points and tests may', () => {
   const source = `import 'tfjs-backend-jit';`;
   assert.match(check('train/loop.ts', source)[0], /'train' imports 'tfjs-backend-jit'; only cli may/);

@@ -71,7 +71,7 @@ export function checkFile(
 ): readonly Violation[] {
   const violations: Violation[] = [];
   const test = isTestFile(path);
-  const own = layerOf(path);
+  const own = layerOf(path, rules);
   const rank = rules.layers.indexOf(own);
   const report = (line: number, rule: string) => violations.push({ file: posix.join(rules.sources, path), line, rule });
   if (rank < 0 && !test) report(1, `'${own}' has no place in tools/dependency-rules.ts: ${rules.layers.join(' < ')}`);
@@ -85,7 +85,7 @@ export function checkFile(
       }
       if (test) continue;
       if (isTestFile(target)) report(line, `imports '${target}', which is for tests only`);
-      const layer = layerOf(target);
+      const layer = layerOf(target, rules);
       const allowed = layer === own || (typeOnly && rules.contracts.includes(target));
       if (!allowed && rules.layers.indexOf(layer) >= rank)
         report(line, `'${own}' imports '${target}'; it may import only ${below(rules, rank)}`);
@@ -109,8 +109,9 @@ export function checkFile(
   return violations;
 }
 
-function layerOf(path: string): string {
-  return path.split('/')[0];
+/** The entry of the rules that a file belongs to: itself if it is listed, else its outermost folder. */
+function layerOf(path: string, rules: PackageRules): string {
+  return rules.layers.includes(path) ? path : path.split('/')[0];
 }
 
 function below(rules: PackageRules, rank: number): string {

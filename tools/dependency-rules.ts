@@ -6,9 +6,12 @@
 export interface PackageRules {
   /** Where the sources are, from the repository's root. */
   readonly sources: string;
-  /** Folders and files of `sources`, lowest first. Each may import itself and what stands before it. */
+  /**
+   * Folders and files of `sources`, lowest first. Each may import itself and what stands before it. A file may stand
+   * apart from its folder: `data/errors.ts` below `augment`, the rest of `data` above.
+   */
   readonly layers: readonly string[];
-  /** Files that declare types only and that every layer may name by `import type`. */
+  /** Files whose types are the contract between layers: every layer may name them by `import type`. */
   readonly contracts: readonly string[];
   /** Packages that only the named layers may import, though the package declares them. */
   readonly restricted: Readonly<Record<string, readonly string[]>>;
@@ -19,27 +22,29 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
     sources: 'packages/tfjs-backend-jit/src',
     layers: [
       'wasm',
+      'debug.ts',
       'kernels',
       'graph',
       'passes',
       'schedule',
-      'memory',
       'runtime',
+      'memory',
       'record',
-      'layers',
+      'compile.ts',
       'backend.ts',
       'index.ts',
     ],
-    contracts: ['kernels/kernel.ts'],
+    contracts: ['kernels/kernel.ts', 'memory/plan.ts', 'record/recording.ts', 'compile.ts', 'backend.ts'],
     // Nobody: a backend knows TensorFlow.js, never the library that is built on it.
     restricted: { residual: [] },
   },
   residual: {
     sources: 'packages/residual/src',
     layers: [
-      'errors.ts',
-      'data',
+      'data/errors.ts',
+      'data/random.ts',
       'augment',
+      'data',
       'models',
       'train',
       'evaluate',

@@ -2,8 +2,11 @@
  * TensorFlow.js as a peer of the bench: this project's ResNet18 on the backend that is named, ours or a stock one.
  * Arguments: the work as JSON, and `jit`, `cpu` or `wasm`.
  */
+import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { resnet18 } from '../../packages/residual/src/models/resnet.ts';
+import { sgd } from '../../packages/residual/src/train/sgd.ts';
+import { trainingStep } from '../../packages/residual/src/train/step.ts';
 import { servePeer } from '../protocol.ts';
 import type { Work } from '../work.ts';
 
@@ -16,26 +19,21 @@ else await import('@tensorflow/tfjs-backend-wasm');
 if (!(await tf.setBackend(backend))) throw new Error(`the backend '${backend}' does not start`);
 
 const { batch, size, classes } = work;
-const model = resnet18({
-  inputShape: [size, size, 3],
-  classes,
-  stem: work.stem,
-  activation: work.mode === 'train' ? 'linear' : 'softmax',
-});
+const model = resnet18({ inputShape: [size, size, 3], classes, stem: work.stem });
 const images = tf.randomNormal([batch, size, size, 3], 0, 1, 'float32', 1);
 
 let step: () => Promise<void>;
 if (work.mode === 'train') {
-  const indices = tf.randomUniform([batch], 0, classes, 'int32', 2) as tf.Tensor1D;
-  const labels = tf.cast(tf.oneHot(indices, classes), 'float32');
-  const optimizer = tf.train.momentum(0.01, 0.9);
+  const train = trainingStep(model, sgd({ learningRate: 0.01, momentum: 0.9 }), 0);
+  const input = {
+    images: (await images.data()) as Float32Array,
+    labels: Int32Array.from({ length: batch }, (_, i) => (i * 7919) % classes),
+    size: batch,
+  };
+  images.dispose();
   step = async () => {
-    const loss = optimizer.minimize(
-      () => tf.losses.softmaxCrossEntropy(labels, model.apply(images, { training: true }) as tf.Tensor),
-      true,
-    );
-    await loss?.data();
-    loss?.dispose();
+    const { loss } = await train(input);
+    if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss}`);
   };
 } else {
   step = async () => {
@@ -44,4 +42,9 @@ if (work.mode === 'train') {
     output.dispose();
   };
 }
-await servePeer({ version: tf.version_core, parameters: model.countParams() }, batch, step);
+
+const manifest = new URL('../../packages/tfjs-backend-jit/package.json', import.meta.url);
+const version =
+  backend === 'jit' ? (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version : tf.version_core;
+const parameters = model.trainableWeights.reduce((sum, { shape }) => sum + tf.util.sizeFromShape(shape as number[]), 0);
+await servePeer({ version, parameters }, batch, step);
