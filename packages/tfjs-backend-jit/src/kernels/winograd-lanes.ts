@@ -86,8 +86,8 @@ export class LaneEmitter {
   }
 
   /**
-   * To be called at the end of a loop's body: sets all results to zero. Else V8 carries each into the next round, and
-   * the revectoriser has to take every one out of its 256-bit register for it.
+   * To be called at the end of a loop's body: sets all results to zero. Else the revectoriser believes that the next
+   * round wants each of them as 128 bits, and counts that as a cost nearly as great as what it saves.
    */
   forget(): void {
     for (const local of this.results) this.f.set(local, v128.const_f32x4(0));

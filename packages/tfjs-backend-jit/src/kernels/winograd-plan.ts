@@ -7,7 +7,7 @@ import { convolveByChannels } from './winograd-by-channels.ts';
 import { convolveByTiles } from './winograd-by-tiles.ts';
 import { gradientByChannels } from './winograd-gradient-by-channels.ts';
 import { gradientByTiles } from './winograd-gradient-by-tiles.ts';
-import { type Convolution, gridOf } from './winograd-grid.ts';
+import { type Convolution, type Grid, gridOf, PANEL } from './winograd-grid.ts';
 import type { TileSize } from './winograd-matrix.ts';
 
 /** For measurements and tests: what the rules would choose. */
@@ -22,37 +22,77 @@ export interface WinogradOptions {
   /** Tiles per piece of a filter's gradient cut by tiles, or per round of one cut by channels. */
   readonly range?: number;
   /** Input and output channels per piece of a filter's gradient cut by channels. */
-  readonly inBlock?: number;
-  readonly outBlock?: number;
+  readonly blocks?: { readonly inBlock: number; readonly outBlock: number };
 }
 
 /** y from inputs x and filter. With `rotated`, `c` computes an input gradient from dy and the layer's own filter. */
 export function convolve(c: Convolution, rotated: boolean, features: Features, options: WinogradOptions): Recipe {
   const grid = gridOf(c, options.m ?? tileSize(c));
-  const by = options.cut ?? (grid.tiles < 192 ? 'channels' : 'tiles');
-  if (by === 'tiles') {
-    const block = Math.min(options.block ?? 48, grid.tiles);
-    return convolveByTiles(c, grid, block, rotated, features);
+  if ((options.cut ?? convolutionCut(c, grid)) === 'tiles') {
+    // 24 tiles keep V and M near the core up to 128 channels and read U fast enough; 16 pieces serve 8 threads.
+    const block = options.block ?? clamp(floorTo(grid.tiles / 16, 6), 12, 24);
+    return convolveByTiles(c, grid, Math.min(block, grid.tiles), rotated, features);
   }
-  const cuts = { tiles: 8, block: Math.min(options.block ?? 96, grid.tiles), panels: options.panels ?? 1 };
-  return convolveByChannels(c, grid, cuts, rotated, features);
-}
-
-function tileSize(c: Convolution): TileSize {
-  return Math.min(c.outHeight, c.outWidth) > 2 ? 4 : 2;
+  // Two panels share what is read of V; U of one is 1.2 MB at 512 channels. At least 8 pieces, for 8 threads.
+  const panels = options.panels ?? (c.outChannels >= 16 * PANEL && c.outChannels % (2 * PANEL) === 0 ? 2 : 1);
+  const block = Math.min(options.block ?? 96, grid.tiles);
+  return convolveByChannels(c, grid, { tiles: 8, block, panels }, rotated, features);
 }
 
 /** The filter's gradient from inputs x and dy. */
 export function convolveGradient(c: Convolution, features: Features, options: WinogradOptions): Recipe {
   const grid = gridOf(c, options.m ?? tileSize(c));
-  const by = options.cut ?? (c.inChannels * c.outChannels <= 128 * 128 ? 'tiles' : 'channels');
-  const range = Math.min(options.range ?? 512, grid.tiles);
-  if (by === 'tiles') {
-    const block = Math.min(options.block ?? 96, range);
-    return gradientByTiles(c, grid, { range, block }, features);
+  const { tiles } = grid;
+  if ((options.cut ?? gradientCut(c, grid)) === 'tiles') {
+    // Gathering a piece's dU costs as much as 6 of its tiles: 8 pieces, or 16 where each still has 96 tiles.
+    const range = Math.min(options.range ?? Math.ceil(tiles / (tiles >= 16 * 96 ? 16 : 8)), tiles);
+    return gradientByTiles(c, grid, { range, block: Math.min(options.block ?? 96, range) }, features);
   }
-  const blockOf = (channels: number) => [64, 48, 32].find((block) => channels % block === 0) ?? 16;
-  const inBlock = options.inBlock ?? blockOf(c.inChannels);
-  const outBlock = options.outBlock ?? blockOf(c.outChannels);
-  return gradientByChannels(c, grid, { round: range, tiles: 8, inBlock, outBlock }, features);
+  const [inBlock, outBlock] = channelBlocks(c);
+  const fit = Math.floor(ROUND_BYTES / (grid.planes * 4 * (c.inChannels + c.outChannels)));
+  const rounds = Math.ceil(tiles / Math.max(fit, 1));
+  const round = options.range ?? Math.ceil(tiles / rounds / 4) * 4;
+  const cuts = { round: Math.min(round, tiles), tiles: 8, inBlock, outBlock, ...options.blocks };
+  return gradientByChannels(c, grid, cuts, features);
 }
+
+/** Tiles that cost as much as the transforms of a filter or of its gradient, per plane, input and output channel. */
+const FILTER_TILES = 6;
+
+/** F(4×4) does less than F(2×2), unless its tiles are few or reach far over the edges. */
+function tileSize(c: Convolution): TileSize {
+  const cost = (m: TileSize) => {
+    const { planes, tiles } = gridOf(c, m);
+    return planes * (tiles + FILTER_TILES);
+  };
+  return cost(4) < cost(2) ? 4 : 2;
+}
+
+/** By tiles, U goes to memory and comes back for every block; by channels, V does. */
+function convolutionCut(c: Convolution, { tiles }: Grid): 'tiles' | 'channels' {
+  return tiles >= 192 && tiles * 128 >= c.inChannels * c.outChannels ? 'tiles' : 'channels';
+}
+
+/** By tiles, a piece has a dU of its own (2.4 MB at 128 × 128 channels), and there must be tiles for 8 pieces. */
+function gradientCut(c: Convolution, { tiles }: Grid): 'tiles' | 'channels' {
+  return tiles >= 384 && c.inChannels * c.outChannels <= 128 * 128 ? 'tiles' : 'channels';
+}
+
+/** 64 × 64 channels reuse what is read of V and D best; smaller where that leaves fewer than 8 pieces. */
+function channelBlocks(c: Convolution): readonly [inBlock: number, outBlock: number] {
+  const [ins, outs] = [c.inChannels, c.outChannels].map((all) => [64, 48, 32, PANEL].filter((x) => all % x === 0));
+  let [i, o] = [0, 0];
+  const pieces = () => (c.inChannels / ins[i]) * (c.outChannels / outs[o]);
+  while (pieces() < 8 && (i < ins.length - 1 || o < outs.length - 1)) {
+    if (o < outs.length - 1 && (outs[o] >= ins[i] || i === ins.length - 1)) o++;
+    else i++;
+  }
+  return [ins[i], outs[o]];
+}
+
+/** Bytes of V and D of one round, to stay in a shared cache of 32 MB. */
+const ROUND_BYTES = 20e6;
+
+const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
+
+const floorTo = (x: number, step: number): number => Math.floor(x / step) * step;

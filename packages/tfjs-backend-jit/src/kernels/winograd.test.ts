@@ -100,7 +100,7 @@ function check(sizes: Sizes, options: readonly WinogradOptions[]): void {
 /** Both tile sizes, cut both ways, into pieces and blocks that leave remainders. */
 const EVERY_WAY: readonly WinogradOptions[] = ([2, 4] as const).flatMap((m) => [
   { m, cut: 'tiles', block: 7, range: 10 },
-  { m, cut: 'channels', block: 13, range: 11, panels: 1, inBlock: 16, outBlock: 16 },
+  { m, cut: 'channels', block: 13, range: 11, panels: 1, blocks: { inBlock: 16, outBlock: 16 } },
 ]);
 
 test('images smaller than a tile, and of odd sizes', () => {
