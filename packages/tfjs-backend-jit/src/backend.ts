@@ -268,11 +268,13 @@ export class JitBackend extends KernelBackend {
       failure: undefined,
     }));
     const node: Node = { kernel, rule, names, inputs, attrs, types, outputs };
-    for (const entry of outputs) entry.node = node;
-    for (const { entry } of inputs) {
-      entry.readers++;
-      if (entry.failure) for (const output of outputs) output.failure = entry.failure;
+    const failure = inputs.find(({ entry }) => entry.failure !== undefined)?.entry.failure;
+    if (failure !== undefined) {
+      for (const entry of outputs) entry.failure = failure;
+      return node;
     }
+    for (const entry of outputs) entry.node = node;
+    for (const { entry } of inputs) entry.readers++;
     this.pending.push(node);
     if (this.pending.length >= MAX_PENDING) this.flush();
     else if (!this.flushScheduled) {
@@ -328,8 +330,6 @@ export class JitBackend extends KernelBackend {
   }
 
   private start(recording: ReturnType<typeof takeRecording>): void {
-    const failed = recording.leaves.find((entry) => entry.failure !== undefined);
-    if (failed?.failure) throw failed.failure;
     const { engine } = this;
     const key = recording.key;
     let program = this.programs.get(key);
@@ -352,18 +352,18 @@ export class JitBackend extends KernelBackend {
   private launch(recording: ReturnType<typeof takeRecording>, program: Loaded): void {
     const { engine } = this;
     const { compiled } = program;
-    const uploads: Upload[] = [];
-    const pointers = recording.leaves.map((entry) => {
-      if (entry.device === undefined) {
-        entry.device = { address: engine.heap.alloc(entry.size * 4), bytes: entry.size * 4, refs: 1, run: 0 };
-        uploads.push({ buffer: entry.device, values: this.cpu.readSync(this.hostId(entry)) as HostValues });
-      }
-      return entry.device.address;
+    const hosts = recording.leaves.filter((entry) => entry.device === undefined);
+    const sizes = [...hosts.map((entry) => entry.size * 4), ...compiled.fresh];
+    const buffers = engine.heap
+      .allocAll(sizes)
+      .map((address, i): DeviceBuffer => ({ address, bytes: sizes[i], refs: 0, run: 0 }));
+    const fresh = buffers.splice(hosts.length);
+    const uploads = hosts.map((entry, i): Upload => {
+      entry.device = buffers[i];
+      entry.device.refs = 1;
+      return { buffer: buffers[i], values: this.cpu.readSync(this.hostId(entry)) as HostValues };
     });
-    const fresh = compiled.fresh.map(
-      (bytes): DeviceBuffer => ({ address: engine.heap.alloc(bytes), bytes, refs: 0, run: 0 }),
-    );
-    for (const buffer of fresh) pointers.push(buffer.address);
+    const pointers = [...recording.leaves.map((entry) => entry.device as DeviceBuffer), ...fresh].map((b) => b.address);
     const run = engine.run(program, pointers, uploads);
     for (const { buffer } of uploads) buffer.run = run;
     compiled.outputs.forEach((place, i) => {

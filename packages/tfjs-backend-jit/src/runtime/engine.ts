@@ -37,6 +37,7 @@ interface Job {
   readonly pointers: readonly number[];
   readonly uploads: readonly Upload[];
   readonly arena: number;
+  readonly scratch: number;
 }
 
 /** Memory that every program uses in turn. */
@@ -108,7 +109,9 @@ export class Engine {
 
   /** Queues a run; returns its number. `reserve` was called for it. */
   run(program: Loaded, pointers: readonly number[], uploads: readonly Upload[]): number {
-    const job: Job = { number: this.nextJob++, program, pointers, uploads, arena: this.arena.address };
+    // The blocks of now: a later, larger one may lie where this job's inputs still are.
+    const blocks = { arena: this.arena.address, scratch: this.scratch.address };
+    const job: Job = { number: this.nextJob++, program, pointers, uploads, ...blocks };
     program.lastRun = job.number;
     this.queue.push(job);
     this.advance();
@@ -169,7 +172,7 @@ export class Engine {
       program: program.id,
       control: program.control,
       arena: job.arena,
-      scratch: this.scratch.address,
+      scratch: job.scratch,
       scratchBytes,
     });
     this.pool.done().then(

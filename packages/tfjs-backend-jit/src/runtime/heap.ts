@@ -91,6 +91,18 @@ export class Heap {
     return start;
   }
 
+  /** Several blocks, or none if not all of them fit. Throws `HeapFull`. */
+  allocAll(sizes: readonly number[]): number[] {
+    const blocks: number[] = [];
+    try {
+      for (const bytes of sizes) blocks.push(this.alloc(bytes));
+    } catch (error) {
+      for (const block of blocks) this.release(block);
+      throw error;
+    }
+    return blocks;
+  }
+
   release(start: number): void {
     const size = this.sizes.get(start);
     if (size === undefined) throw new Error(`internal: no block at ${start}`);
