@@ -7,13 +7,15 @@ export const evaluateOptions = {
   data: {
     kind: 'text',
     value: 'DATA',
-    help: 'other images than the run was trained on: whatever train takes [the data of the run]',
+    help: 'other images than the run was trained on: whatever train takes',
+    default: 'the data of the run',
   },
   split: {
     kind: 'choice',
     value: 'PART',
     choices: ['test', 'validation', 'train'],
-    help: 'which images [test; validation where there are no test images]',
+    help: 'which images',
+    default: 'test; validation where there are no test images',
   },
   batch: {
     kind: 'integer',
@@ -26,7 +28,8 @@ export const evaluateOptions = {
   report: {
     kind: 'text',
     value: 'FILE',
-    help: "where the page goes [report.html in the run's folder, if it is the test]",
+    help: 'where the page goes',
+    default: "report.html in the run's folder, if it is the test",
   },
   ...machineOptions,
   quiet: { kind: 'flag', help: 'no progress, only the result', group: 'Output' },

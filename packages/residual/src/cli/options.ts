@@ -7,7 +7,8 @@ export const machineOptions = {
     value: 'N',
     min: 1,
     max: 256,
-    help: 'threads of the backend; the results do not depend on it [all cores]',
+    help: 'threads of the backend; the results do not depend on it',
+    default: 'all cores',
     group: 'Machine',
   },
   backend: {

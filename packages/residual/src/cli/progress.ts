@@ -26,21 +26,27 @@ export interface Progress {
  * what room is left is the bar's.
  */
 export function progressLine(progress: Progress, width: number, style: Style): string {
-  const known = Number.isFinite(progress.loss);
+  // Numbers keep their places as they grow, so that the line does not tremble.
+  const step = `${String(progress.step).padStart(String(progress.steps).length)}/${progress.steps}`;
   const parts: { text: string; rank: number }[] = [
     { text: style.bold(`epoch ${progress.epoch}/${progress.epochs}`), rank: 0 },
     { text: barSlot, rank: 0 },
-    { text: `${progress.step}/${progress.steps}`, rank: 4 },
+    { text: step, rank: 4 },
   ];
-  if (progress.doing !== undefined) parts.push({ text: style.dim(progress.doing), rank: 1 });
-  if (known) {
+  if (Number.isFinite(progress.loss)) {
     parts.push({ text: `loss ${decimal(progress.loss)}`, rank: 1 });
-    parts.push({ text: `accuracy ${percent(progress.accuracy)}`, rank: 2 });
+    parts.push({ text: `accuracy ${percent(progress.accuracy).padStart(6)}`, rank: 2 });
   }
-  if (progress.imagesPerSecond > 0) {
-    parts.push({ text: style.dim(`${pace(progress.imagesPerSecond)} images/s`), rank: 5 });
+  if (progress.doing !== undefined) {
+    parts.push({ text: style.dim(progress.doing), rank: 1 });
+  } else {
+    if (progress.imagesPerSecond > 0) {
+      parts.push({ text: style.dim(`${pace(progress.imagesPerSecond).padStart(4)} images/s`), rank: 5 });
+    }
+    if (Number.isFinite(progress.secondsLeft)) {
+      parts.push({ text: `${clock(progress.secondsLeft).padStart(5)} left`, rank: 3 });
+    }
   }
-  if (Number.isFinite(progress.secondsLeft)) parts.push({ text: `${clock(progress.secondsLeft)} left`, rank: 3 });
 
   const gap = 2;
   const shortestBar = 8;

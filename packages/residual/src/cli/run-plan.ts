@@ -35,6 +35,7 @@ export interface RunPlan {
   readonly model: {
     readonly name: string;
     readonly stem?: NonNullable<ModelOptions['stem']>;
+    readonly width?: number;
     readonly convention: NonNullable<ModelOptions['convention']>;
   };
   readonly training: {
@@ -99,6 +100,7 @@ export function makePlan(
     model: {
       name: model,
       ...(values.stem === undefined ? {} : { stem: values.stem as NonNullable<ModelOptions['stem']> }),
+      ...(values.width === undefined ? {} : { width: values.width }),
       convention: (values.convention as RunPlan['model']['convention'] | undefined) ?? usual.convention,
     },
     training: {
@@ -169,6 +171,7 @@ export function optionPairs(plan: RunPlan, cropPadding: number): Pairs {
     ['model', model.name],
     ['convention', model.convention],
     ...(model.stem === undefined ? [] : [['stem', model.stem] as const]),
+    ...(model.width === undefined ? [] : [['width', String(model.width)] as const]),
     ['epochs', String(training.epochs)],
     ['batch', String(training.batch)],
     ['learning rate', `${plain(training.lr)}, cosine to 0, warm-up ${plain(training.warmup)} epochs`],
@@ -194,6 +197,7 @@ export function reproduceCommand(plan: RunPlan, cropPadding: number): string {
   if (!data.flip) words.push('--no-flip');
   words.push('--model', model.name, '--convention', model.convention);
   if (model.stem !== undefined) words.push('--stem', model.stem);
+  if (model.width !== undefined) words.push('--width', model.width);
   words.push('--epochs', training.epochs, '--batch', training.batch, '--lr', training.lr);
   words.push('--momentum', training.momentum, training.nesterov ? '--nesterov' : '--no-nesterov');
   words.push('--weight-decay', training.weightDecay, '--label-smoothing', training.labelSmoothing);

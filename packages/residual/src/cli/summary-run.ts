@@ -90,6 +90,7 @@ async function modelOf(typed: string, values: SummaryValues): Promise<LayersMode
     return createModel(typed, {
       inputShape: parseShape(values['input-shape'] ?? '224x224x3'),
       classes: values.classes ?? 1000,
+      ...(values.width === undefined ? {} : { width: values.width }),
       ...(values.stem === undefined ? {} : { stem: values.stem as NonNullable<ModelOptions['stem']> }),
       ...(values.convention === undefined
         ? {}

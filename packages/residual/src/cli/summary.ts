@@ -10,8 +10,10 @@ export const summaryOptions = {
     kind: 'choice',
     value: 'KIND',
     choices: ['cifar', 'imagenet'],
-    help: 'how images enter, for a model name [by size]',
+    help: 'how images enter, for a model name',
+    default: 'by size',
   },
+  width: { kind: 'integer', value: 'N', min: 1, help: 'filters of the first stage, for a model name', default: 64 },
   convention: {
     kind: 'choice',
     value: 'WHOSE',

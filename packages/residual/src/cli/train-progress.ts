@@ -66,6 +66,7 @@ export class TrainProgress {
       validationLoss === undefined || validationAccuracy === undefined ? {} : { validationLoss, validationAccuracy };
     const seconds = event.seconds - this.epochStarted;
     this.epochStarted = event.seconds;
+    this.line.clear();
     this.line.print(epochLine({ epoch, epochs, loss, accuracy, ...validation, seconds }, this.style));
   };
 

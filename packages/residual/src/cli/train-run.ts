@@ -12,7 +12,7 @@ import { batchesPerEpoch } from '../data/batches.ts';
 import { closeSplits, type Splits } from '../data/dataset.ts';
 import { openData } from '../data/node/open.ts';
 import { evaluate } from '../evaluate/metrics.ts';
-import { compact, count, decimal, percent, plural, shapeText } from '../evaluate/report-format.ts';
+import { compact, count, percent, plain, plural, shapeText } from '../evaluate/report-format.ts';
 import { writeError } from '../models/files.ts';
 import { createModel } from '../models/registry.ts';
 import { readHistory } from '../train/history.ts';
@@ -63,6 +63,7 @@ export async function train(positionals: readonly string[], values: TrainValues)
     classes: splits.classes.length,
     convention: plan.model.convention,
     seed: plan.seed,
+    ...(plan.model.width === undefined ? {} : { width: plan.model.width }),
     ...(plan.model.stem === undefined ? {} : { stem: plan.model.stem }),
   });
   for (const text of headerLines(job, splits, model, backend)) say(text);
@@ -275,6 +276,7 @@ function headerLines({ plan, folder, resume }: Job, splits: Splits, model: Layer
     ...(splits.test === undefined ? [] : [`${count(splits.test.size)} test`]),
   ];
   const { epochs, batch, lr } = plan.training;
+  const steps = batchesPerEpoch(splits.train.size, Math.min(batch, splits.train.size), true);
   const row = (name: string, text: string) => `  ${style.dim(name.padEnd(7))}${text}`;
   return [
     `${style.bold(`residual ${version}`)}  ${style.dim(`${backend}, TF.js ${tf.version_core}`)}`,
@@ -285,7 +287,7 @@ function headerLines({ plan, folder, resume }: Job, splits: Splits, model: Layer
     row('model', `${plan.model.name}, ${compact(model.countParams())} parameters`),
     row(
       'steps',
-      `${plural(epochs, 'epoch')} of ${count(batchesPerEpoch(splits.train.size, Math.min(batch, splits.train.size), true))}, batch ${batch}, peak learning rate ${decimal(lr)}`,
+      `${plural(epochs, 'epoch')} of ${plural(steps, 'step')}, batch ${batch}, peak learning rate ${plain(lr)}`,
     ),
     row('run', `${folder}${resume ? ' (resumed)' : ''}`),
     '',

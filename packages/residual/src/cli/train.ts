@@ -13,14 +13,16 @@ export const trainOptions = {
   size: {
     kind: 'text',
     value: 'N|HxW',
-    help: 'bring images to this size in pixels [as stored; 224 for a folder of pictures]',
+    help: 'bring images to this size in pixels',
+    default: 'as stored; 224 for a folder of pictures',
     group: 'Data',
   },
   channels: {
     kind: 'choice',
     value: 'N',
     choices: ['1', '3'],
-    help: '1 for grey, 3 for colour [as stored]',
+    help: '1 for grey, 3 for colour',
+    default: 'as stored',
     group: 'Data',
   },
   resize: {
@@ -37,7 +39,8 @@ export const trainOptions = {
     min: 0,
     max: 1,
     below: true,
-    help: 'part of each class to hold out for validation [0.1; 0.2 for a folder of pictures]',
+    help: 'part of each class to hold out for validation',
+    default: '0.1; 0.2 for a folder of pictures',
     group: 'Data',
   },
   test: {
@@ -55,7 +58,8 @@ export const trainOptions = {
     value: 'N',
     min: 0,
     max: 4096,
-    help: 'random crops: shift by up to N pixels [an eighth of the size]',
+    help: 'random crops: shift by up to N pixels',
+    default: 'an eighth of the size',
     group: 'Data',
   },
   flip: {
@@ -76,7 +80,17 @@ export const trainOptions = {
     kind: 'choice',
     value: 'KIND',
     choices: ['cifar', 'imagenet'],
-    help: 'how images enter: cifar for small ones, imagenet for photographs [by size]',
+    help: 'how images enter: cifar for small ones, imagenet for photographs',
+    default: 'by size',
+    group: 'Model',
+  },
+  width: {
+    kind: 'integer',
+    value: 'N',
+    min: 1,
+    max: 4096,
+    help: 'filters of the first stage: fewer make a smaller, faster network',
+    default: 64,
     group: 'Model',
   },
   convention: {
@@ -93,7 +107,8 @@ export const trainOptions = {
     value: 'N',
     min: 1,
     max: 100_000,
-    help: `passes over the training images [${usual.epochs}; ${embedded.epochs} for ${defaultData}]`,
+    help: `passes over the training images`,
+    default: `${usual.epochs}; ${embedded.epochs} for ${defaultData}`,
     group: 'Training',
   },
   batch: {
@@ -160,20 +175,22 @@ export const trainOptions = {
     group: 'Training',
   },
 
-  name: { kind: 'text', value: 'RUN', help: "the run's name [data-model-date-time]", group: 'Run' },
+  name: { kind: 'text', value: 'RUN', help: "the run's name", default: 'data-model-date-time', group: 'Run' },
   runs: { kind: 'text', value: 'FOLDER', help: 'where runs are put', default: runsFolder, group: 'Run' },
   resume: {
     kind: 'text',
     value: 'RUN',
     bare: '',
-    help: 'go on with an interrupted run: its name or folder [the latest one]',
+    help: 'go on with an interrupted run: its name or folder',
+    default: 'the latest one',
     group: 'Run',
   },
   'checkpoint-every': {
     kind: 'integer',
     value: 'N',
     min: 1,
-    help: 'save a checkpoint every N steps [every epoch]',
+    help: 'save a checkpoint every N steps',
+    default: 'every epoch',
     group: 'Run',
   },
 

@@ -129,7 +129,9 @@ export function smoothed(name: string, color: Series['color'], points: readonly 
     points.map((point, i) => ({ x: point.x, y: ys[i] ?? Number.NaN })),
     most,
   );
-  return { name, color, points: line.points, band: thin(points, most).band };
+  // Each piece of the band spans several raw values, or there would be no spread to see.
+  const pieces = Math.min(most, Math.max(1, Math.floor(points.length / 6)));
+  return { name, color, points: line.points, band: thin(points, pieces).band };
 }
 
 /** Draws the chart. A chart without a single finite point says so instead of showing empty axes. */

@@ -33,14 +33,13 @@ export function decimal(value: number): string {
   return value.toFixed(size >= 100 ? 1 : size >= 10 ? 2 : 3);
 }
 
-/** As few digits as say the value exactly enough: 0.1 → `0.1`, 0.0004 → `0.0004`, 1e-7 → `1e-7`. */
+/** As few digits as say enough: 0.1 → `0.1`, 0.0005 → `0.0005`, 0.0000056 → `5.6e-6`. */
 export function plain(value: number): string {
   if (!Number.isFinite(value)) return decimal(value);
   if (value === 0) return '0';
   const size = Math.abs(value);
-  return size < 1e-5 || size >= 1e15
-    ? String(Number(value.toExponential(1)))
-    : Number(value.toPrecision(size >= 1000 ? 15 : 4)).toString();
+  if (size < 1e-4 || size >= 1e15) return value.toExponential(1).replace('.0e', 'e').replace('e+', 'e');
+  return Number(value.toPrecision(size >= 1000 ? 15 : 4)).toString();
 }
 
 /** Seconds → `8.4 s`, `4 min 32 s`, `1 h 05 min`, `2 d 3 h`. */

@@ -218,7 +218,7 @@ function mistakes(data: ReportData): string {
     return `<figure><img${pixels ? ' class="pixels"' : ''} src="${escapeHtml(one.picture)}" alt="${escapeHtml(alt)}" loading="lazy">
 <p><span class="said">${name(one.predicted)}</span><span>${percent(one.probability)}</span><span class="was">${name(one.actual)}</span><span>${percent(one.probabilityOfTruth)}</span></p><small>${escapeHtml(one.source)}</small></figure>`;
   });
-  return `<section><h2>The worst mistakes</h2><p>Where the network was surest and wrong: in <b style="color:var(--orange)">orange</b> what it said, in <b style="color:var(--blue)">blue</b> the label, each with its probability. Look here for wrong labels.</p><div class="mistakes">${figures.join('')}</div></section>`;
+  return `<section><h2>The worst mistakes</h2><p>The images whose label the network found least probable: in <b style="color:var(--orange)">orange</b> what it said, in <b style="color:var(--blue)">blue</b> the label, each with its probability. Look here for wrong labels.</p><div class="mistakes">${figures.join('')}</div></section>`;
 }
 
 function details(data: ReportData): string {
