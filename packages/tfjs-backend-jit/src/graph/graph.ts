@@ -254,6 +254,19 @@ export function operands(op: Op): readonly Value[] {
   }
 }
 
+/** The values that the outputs need, in order. */
+export function liveValues(graph: Graph): Value[] {
+  const live = new Set(graph.outputs);
+  const found: Value[] = [];
+  // Backwards, since every value comes after those it reads; a recursion would overflow on long chains.
+  for (const value of graph.values.toReversed()) {
+    if (!live.has(value)) continue;
+    found.push(value);
+    for (const operand of operands(value.op)) live.add(operand);
+  }
+  return found.reverse();
+}
+
 /** The value whose memory holds these elements: reshapes take no memory of their own. */
 export function storageOf(value: Value): Value {
   return value.op.kind === 'reshape' ? storageOf(value.op.of) : value;

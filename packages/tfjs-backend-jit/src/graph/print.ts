@@ -1,15 +1,8 @@
 /** The graph as text, a line for each live value: `%12 f32[128,32,32,64] = mul %10 %11`. */
-import { type Graph, type Op, operands, type Value } from './graph.ts';
+import { type Graph, liveValues, type Op, operands } from './graph.ts';
 
 export function printGraph(graph: Graph): string {
-  const live = new Set<Value>();
-  const visit = (value: Value) => {
-    if (live.has(value)) return;
-    live.add(value);
-    for (const operand of operands(value.op)) visit(operand);
-  };
-  for (const output of graph.outputs) visit(output);
-  const lines = [...live].sort((a, b) => a.id - b.id).map((v) => `%${v.id} ${v.lane}[${v.shape}] = ${describe(v.op)}`);
+  const lines = liveValues(graph).map((v) => `%${v.id} ${v.lane}[${v.shape}] = ${describe(v.op)}`);
   return `${lines.join('\n')}\nreturn ${graph.outputs.map((v) => `%${v.id}`).join(' ')}`;
 }
 

@@ -2,7 +2,7 @@
  * Which values get memory of their own. Everything else is computed inside the loops that read it:
  * a cheap value is computed again by each reader rather than written and read back, where that moves fewer bytes.
  */
-import { type Graph, operands, storageOf, type Value } from '../graph/graph.ts';
+import { type Graph, liveValues, operands, storageOf, type Value } from '../graph/graph.ts';
 import { denseStrides, reshapeStrides, type Shape, sizeOf } from '../graph/shape.ts';
 
 /** Functions whose cost is worth about two more loads of an element (measured: exp 2–3 ns a vector against 1 ns a load). */
@@ -86,17 +86,6 @@ export function chooseRoots(graph: Graph): Roots {
 function sourceOf(value: Value): Value {
   const { op } = value;
   return op.kind === 'reshape' || op.kind === 'view' ? sourceOf(op.of) : value;
-}
-
-function liveValues(graph: Graph): Value[] {
-  const live = new Set<Value>();
-  const visit = (value: Value) => {
-    if (live.has(value)) return;
-    live.add(value);
-    for (const operand of operands(value.op)) visit(operand);
-  };
-  for (const output of graph.outputs) visit(output);
-  return [...live].sort((a, b) => a.id - b.id);
 }
 
 /** Outputs, what recipes and strided views read, and what only its own kernel can make. */
