@@ -10,9 +10,10 @@ import type { OpenOptions } from '../data/node/open.ts';
 import type { Pairs } from '../evaluate/report-data.ts';
 import { bytes, plain } from '../evaluate/report-format.ts';
 import { writeAside } from '../models/files.ts';
-import type { ModelOptions } from '../models/registry.ts';
+import { type ModelOptions, modelNames } from '../models/registry.ts';
 import { CommandError, UsageError, type Values } from './command.ts';
 import { defaultData, defaultsFor } from './defaults.ts';
+import { nearest } from './nearest.ts';
 import { quoted, version } from './program.ts';
 import type { trainOptions } from './train.ts';
 
@@ -51,7 +52,9 @@ export interface RunPlan {
     readonly checkpointEvery?: number;
   };
   readonly seed: number;
-  /** Of the machine that began the run. */
+  /** Another backend would round differently, so a run keeps its own. */
+  readonly backend: string;
+  /** Of the machine that began the run; empty until it begins. */
   readonly environment: Pairs;
 }
 
@@ -66,7 +69,6 @@ export function makePlan(
   argument: string | undefined,
   values: TrainValues,
   name: (data: string, model: string) => string,
-  backend: string,
 ): RunPlan {
   if (argument !== undefined && values.data !== undefined && argument !== values.data) {
     throw new UsageError(`the data is given twice: ${argument} and --data ${values.data}`);
@@ -83,6 +85,13 @@ export function makePlan(
     throw new UsageError('--validation and --test together must leave images to train on: less than 1');
   }
   const model = values.model ?? usual.model;
+  if (!modelNames.some((known) => known === model)) {
+    const close = nearest(model, modelNames);
+    throw new UsageError(
+      `--model must be one of ${modelNames.join(', ')}; received '${model}'`,
+      close === undefined ? undefined : `did you mean ${close}?`,
+    );
+  }
   return {
     format: 'residual-run/1',
     name: values.name ?? name(given, model),
@@ -116,7 +125,8 @@ export function makePlan(
       ...(values['checkpoint-every'] === undefined ? {} : { checkpointEvery: values['checkpoint-every'] }),
     },
     seed: values.seed ?? usual.seed,
-    environment: environmentOf(backend),
+    backend: values.backend ?? 'jit',
+    environment: [],
   };
 }
 
@@ -197,6 +207,7 @@ export function reproduceCommand(plan: RunPlan, cropPadding: number): string {
   if (!data.flip) words.push('--no-flip');
   words.push('--model', model.name, '--convention', model.convention);
   if (model.stem !== undefined) words.push('--stem', model.stem);
+  if (plan.backend !== 'jit') words.push('--backend', plan.backend);
   if (model.width !== undefined) words.push('--width', model.width);
   words.push('--epochs', training.epochs, '--batch', training.batch, '--lr', training.lr);
   words.push('--momentum', training.momentum, training.nesterov ? '--nesterov' : '--no-nesterov');

@@ -4,7 +4,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { randomCrop } from '../augment/random-crop.ts';
 import { randomFlip } from '../augment/random-flip.ts';
@@ -12,7 +11,7 @@ import { batchesPerEpoch } from '../data/batches.ts';
 import { closeSplits, type Splits } from '../data/dataset.ts';
 import { openData } from '../data/node/open.ts';
 import { evaluate } from '../evaluate/metrics.ts';
-import { compact, count, percent, plain, plural, shapeText } from '../evaluate/report-format.ts';
+import { count, percent, plural } from '../evaluate/report-format.ts';
 import { writeError } from '../models/files.ts';
 import { createModel } from '../models/registry.ts';
 import { readHistory } from '../train/history.ts';
@@ -24,20 +23,19 @@ import { CommandError, UsageError, type Values } from './command.ts';
 import { runsFolder } from './defaults.ts';
 import { catchInterrupt, interruptedCode } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
-import { predictionLines } from './prediction-text.ts';
-import { invocation, quoted, version } from './program.ts';
 import { findRun, latestRun, newRunFolder, runName } from './run-folders.ts';
-import { cropPaddingOf, dataOptions, makePlan, type RunPlan, readPlan, writePlan } from './run-plan.ts';
+import { cropPaddingOf, dataOptions, environmentOf, makePlan, type RunPlan, readPlan, writePlan } from './run-plan.ts';
 import { writeRunReport } from './run-report.ts';
 import { predictSamples } from './samples.ts';
 import { styleOf } from './style.ts';
 import type { trainOptions } from './train.ts';
 import { TrainProgress } from './train-progress.ts';
+import { headerLines, nextSteps, stoppedText, unmeasuredText } from './train-text.ts';
 
 type TrainValues = Values<typeof trainOptions>;
 
 /** What may be given beside `--resume`, for it does not change what is computed. */
-const freeOnResume: readonly string[] = ['resume', 'runs', 'threads', 'backend', 'quiet', 'json'];
+const freeOnResume: readonly string[] = ['resume', 'runs', 'threads', 'quiet', 'json'];
 
 interface Job {
   readonly plan: RunPlan;
@@ -53,8 +51,9 @@ export async function train(positionals: readonly string[], values: TrainValues)
     if (!quiet) line.print(text);
   };
   if (values.resume !== undefined) checkResumeOptions(positionals, values);
-  const backend = await startBackend(values);
-  const job = values.resume === undefined ? await newJob(positionals, values, backend) : await oldJob(values);
+  const begun = values.resume === undefined ? await newJob(positionals, values) : await oldJob(values);
+  const backend = await startBackend({ ...values, backend: begun.plan.backend });
+  const job = begun.resume ? begun : { ...begun, plan: { ...begun.plan, environment: environmentOf(backend) } };
   const { plan, folder } = job;
 
   const splits = await openData(plan.data.source, dataOptions(plan));
@@ -66,7 +65,7 @@ export async function train(positionals: readonly string[], values: TrainValues)
     ...(plan.model.width === undefined ? {} : { width: plan.model.width }),
     ...(plan.model.stem === undefined ? {} : { stem: plan.model.stem }),
   });
-  for (const text of headerLines(job, splits, model, backend)) say(text);
+  for (const text of headerLines(job, splits, model.countParams(), backend, style)) say(text);
 
   const interrupt = catchInterrupt(
     () => say(style.yellow('stopping: the step is finished and saved; Ctrl-C again ends at once')),
@@ -77,12 +76,18 @@ export async function train(positionals: readonly string[], values: TrainValues)
     const result = await runTraining(job, splits, model, progress, interrupt.signal);
     if (result.interrupted) {
       line.clear();
-      tell(`stopped after ${plural(result.steps, 'step')}; everything is saved in ${folder}`);
-      tell(`go on with: ${invocation()} train --resume ${quoted(folder)}`);
+      const { steps } = result;
+      tell(
+        values.json === true ? JSON.stringify({ run: folder, interrupted: true, steps }) : stoppedText(folder, steps),
+      );
       return interruptedCode;
     }
     progress?.end(result.seconds);
     return await finish(job, splits, model, result, values, interrupt.signal, line, backend);
+  } catch (error) {
+    if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
+    tell(unmeasuredText(folder));
+    return interruptedCode;
   } finally {
     line.clear();
     interrupt.release();
@@ -108,8 +113,8 @@ function checkResumeOptions(positionals: readonly string[], values: TrainValues)
   }
 }
 
-async function newJob(positionals: readonly string[], values: TrainValues, backend: string): Promise<Job> {
-  const plan = makePlan(positionals[0], values, runName, backend);
+async function newJob(positionals: readonly string[], values: TrainValues): Promise<Job> {
+  const plan = makePlan(positionals[0], values, runName);
   const folder = await newRunFolder(values.runs ?? runsFolder, plan.name, values.name !== undefined);
   return { plan: { ...plan, name: basename(folder) }, folder, resume: false };
 }
@@ -237,25 +242,9 @@ async function finish(
   }
   const out = styleOf(process.stdout);
   if (skipped.length > 0) tell(`${plural(skipped.length, 'unreadable file')} skipped; the report lists them`);
-  if (samples.length > 0 && values.quiet !== true) {
-    tell('');
-    tell(`a few ${split} images:`);
-    for (const { file, actual, probabilities } of samples) {
-      const ranked = predictionLines(file, probabilities, result.info.classes, 1, out, `labelled ${actual}`);
-      for (const text of ranked) tell(text);
-    }
+  if (values.quiet !== true) {
+    for (const text of nextSteps(folder, report, split, result.info.classes, samples, out)) tell(text);
   }
-  tell('');
-  tell('what to do next:');
-  const picture = samples[0]?.file ?? 'picture.jpg';
-  const residual = invocation();
-  const next: (readonly [string, string])[] = [
-    [`${residual} predict ${quoted(folder)} ${quoted(picture)}`, 'name what is in a picture'],
-    [`${residual} evaluate ${quoted(folder)}`, 'scores of each class'],
-    [report, 'curves, confusions, the worst mistakes: open it in a browser'],
-  ];
-  for (const [command, meaning] of next) tell(`  ${command}\n      ${out.dim(meaning)}`);
-  tell('');
   tell(out.bold(`${split} accuracy ${percent(evaluation.accuracy)}`));
   tell(folder);
   return 0;
@@ -266,32 +255,6 @@ function heldOut(splits: Splits): readonly [name: 'test' | 'validation' | 'train
   if (splits.test !== undefined) return ['test', splits.test];
   if (splits.validation !== undefined) return ['validation', splits.validation];
   return ['train', splits.train];
-}
-
-function headerLines({ plan, folder, resume }: Job, splits: Splits, model: LayersModel, backend: string): string[] {
-  const style = styleOf(process.stderr);
-  const parts = [
-    `${count(splits.train.size)} train`,
-    ...(splits.validation === undefined ? [] : [`${count(splits.validation.size)} validation`]),
-    ...(splits.test === undefined ? [] : [`${count(splits.test.size)} test`]),
-  ];
-  const { epochs, batch, lr } = plan.training;
-  const steps = batchesPerEpoch(splits.train.size, Math.min(batch, splits.train.size), true);
-  const row = (name: string, text: string) => `  ${style.dim(name.padEnd(7))}${text}`;
-  return [
-    `${style.bold(`residual ${version}`)}  ${style.dim(`${backend}, TF.js ${tf.version_core}`)}`,
-    row(
-      'data',
-      `${plan.data.source}: ${plural(splits.classes.length, 'class', 'classes')}, ${shapeText(splits.imageShape)}, ${parts.join(', ')}`,
-    ),
-    row('model', `${plan.model.name}, ${compact(model.countParams())} parameters`),
-    row(
-      'steps',
-      `${plural(epochs, 'epoch')} of ${plural(steps, 'step')}, batch ${batch}, peak learning rate ${plain(lr)}`,
-    ),
-    row('run', `${folder}${resume ? ' (resumed)' : ''}`),
-    '',
-  ];
 }
 
 function tell(text: string): void {
