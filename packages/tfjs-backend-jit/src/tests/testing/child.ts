@@ -55,10 +55,10 @@ const programs: Readonly<Record<string, () => Promise<void> | void>> = {
 
   /** A step with an absurd batch, and then a small one. */
   async memory() {
-    const model = convNet(64);
+    const model = wideNet();
     model.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
     const before = tf.memory().numTensors;
-    const batch = 5000;
+    const batch = 1500;
     const x = tf.zeros([batch, 64, 64, 3]);
     const y = tf.zeros([batch, 10]);
     try {
@@ -70,18 +70,31 @@ const programs: Readonly<Record<string, () => Promise<void> | void>> = {
     }
     tf.dispose([x, y]);
     const smaller = [tf.zeros([2, 64, 64, 3]), tf.zeros([2, 10])] as const;
-    const again = convNet(64);
+    const again = wideNet();
     again.compile({ optimizer: 'sgd', loss: 'categoricalCrossentropy' });
     console.log(JSON.stringify({ loss: await again.trainOnBatch(...smaller), before }));
   },
 };
 
-function convNet(size = 20): tfl.Sequential {
+/** Large activations from small images. */
+function wideNet(): tfl.Sequential {
+  return tfl.sequential({
+    layers: [
+      tfl.layers.conv2d({ inputShape: [64, 64, 3], filters: 64, kernelSize: 3, activation: 'relu' }),
+      tfl.layers.conv2d({ filters: 64, kernelSize: 3, activation: 'relu' }),
+      tfl.layers.conv2d({ filters: 64, kernelSize: 3, strides: 2 }),
+      tfl.layers.globalAveragePooling2d({}),
+      tfl.layers.dense({ units: 10, activation: 'softmax' }),
+    ],
+  });
+}
+
+function convNet(): tfl.Sequential {
   const init = (seed: number) => tfl.initializers.glorotUniform({ seed });
   return tfl.sequential({
     layers: [
       tfl.layers.conv2d({
-        inputShape: [size, size, 3],
+        inputShape: [20, 20, 3],
         filters: 16,
         kernelSize: 3,
         padding: 'same',
