@@ -190,6 +190,22 @@ function batchNormGradients(dy: tf.Tensor, x: tf.Tensor, scale: tf.Tensor): tf.T
 
 const channels = (shape: readonly number[]) => shape.slice(-1);
 
+/** Filters here are [height, width, channels, multiplier]. */
+const DEPTHWISE: readonly Conv[] = [
+  { x: [1, 5, 5, 3], filter: [3, 3, 3, 1] },
+  { x: [3, 9, 7, 16], filter: [3, 3, 16, 1], strides: 2 },
+  { x: [2, 8, 8, 20], filter: [5, 5, 20, 1], pad: 'valid' },
+  { x: [2, 7, 6, 4], filter: [3, 2, 4, 3] },
+  { x: [1, 8, 9, 5], filter: [3, 3, 5, 2], strides: 2, pad: around(1, 1, 1, 1) },
+];
+
+function depthwise(x: tf.Tensor, filter: tf.Tensor, { strides = 1, pad = 'same' }: Conv): tf.Tensor {
+  return tf.depthwiseConv2d(x as tf.Tensor4D, filter as tf.Tensor4D, strides, pad as 'same');
+}
+
+const depthwiseCases = (run: Run): Case[] =>
+  DEPTHWISE.map((conv) => ({ name: describe(conv), run: () => run(conv), tolerance: SUMS }));
+
 export const contractCases: Cases = {
   BatchMatMul: [
     ...PRODUCTS.map(([m, k, n]) => ({
@@ -288,6 +304,30 @@ export const contractCases: Cases = {
   Conv2DBackpropFilter: convolutionGradients((conv) => {
     const { shape } = conv2d(floats(conv.x), floats(conv.filter), conv);
     const gradient = tf.grad((filter: tf.Tensor) => conv2d(floats(conv.x, 1), filter, conv));
+    return gradient(floats(conv.filter, 2), floats(shape, 3));
+  }),
+  DepthwiseConv2dNative: depthwiseCases((conv) => depthwise(floats(conv.x, 1), floats(conv.filter, 2), conv)),
+  FusedDepthwiseConv2D: ACTIVATIONS.map((activation) => ({
+    name: activation,
+    run: () =>
+      tf.fused.depthwiseConv2d({
+        x: floats([2, 6, 5, 7], 1) as tf.Tensor4D,
+        filter: floats([3, 3, 7, 1], 2) as tf.Tensor4D,
+        strides: 1,
+        pad: 'same',
+        bias: floats([7], 3) as tf.Tensor1D,
+        activation,
+        leakyreluAlpha: 0.3,
+      }),
+    tolerance: SUMS,
+  })),
+  DepthwiseConv2dNativeBackpropInput: depthwiseCases((conv) => {
+    const { shape } = depthwise(floats(conv.x), floats(conv.filter), conv);
+    return tf.grad((x: tf.Tensor) => depthwise(x, floats(conv.filter, 2), conv))(floats(conv.x, 1), floats(shape, 3));
+  }),
+  DepthwiseConv2dNativeBackpropFilter: depthwiseCases((conv) => {
+    const { shape } = depthwise(floats(conv.x), floats(conv.filter), conv);
+    const gradient = tf.grad((filter: tf.Tensor) => depthwise(floats(conv.x, 1), filter, conv));
     return gradient(floats(conv.filter, 2), floats(shape, 3));
   }),
   MaxPool: pools(tf.maxPool),

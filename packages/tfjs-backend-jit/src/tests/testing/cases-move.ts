@@ -153,6 +153,34 @@ export const moveCases: Cases = {
     { name: 'with the rest', run: () => tf.split(floats([3, 10]), [2, -1, 3], 1) },
     { name: 'all types', run: () => ALL.flatMap((make) => tf.split(make([6, 3]), [1, 5], 0)) },
   ],
+  MirrorPad: [
+    {
+      name: 'reflect and symmetric',
+      run: () =>
+        (['reflect', 'symmetric'] as const).flatMap((mode) => [
+          tf.mirrorPad(floats([5]), [[2, 3]], mode),
+          tf.mirrorPad(
+            ints([3, 4, 5]),
+            [
+              [1, 2],
+              [0, 1],
+              [2, 2],
+            ],
+            mode,
+          ),
+        ]),
+    },
+  ],
+  UnsortedSegmentSum: [
+    {
+      name: 'rows',
+      run: () => [
+        tf.unsortedSegmentSum(floats([6, 5]), tf.tensor1d([0, 2, 2, 3, 0, 2], 'int32'), 5),
+        tf.unsortedSegmentSum(floats([4, 3, 2]), tf.tensor1d([1, 1, 0, 1], 'int32'), 2),
+        tf.unsortedSegmentSum(floats([4]), tf.tensor1d([3, 1, 3, 3], 'int32'), 4),
+      ],
+    },
+  ],
   PadV2: [
     {
       name: 'ranks',

@@ -97,6 +97,20 @@ function logSoftmax(logits: tf.Tensor): tf.Tensor {
   return tf.engine().runKernel('LogSoftmax', { logits }, { axis: logits.rank - 1 }) as tf.Tensor;
 }
 
+/** Sums and products along each axis, with and without the element itself, from either end. */
+function running(op: typeof tf.cumsum): Case[] {
+  return [[7], [3, 5], [2, 9, 4], [5, 1, 3, 40]].flatMap((shape) =>
+    shape.map((_, axis) => ({
+      name: `[${shape}] along ${axis}`,
+      run: () =>
+        [false, true].flatMap((exclusive) =>
+          [false, true].map((reverse) => op(floats(shape), axis, exclusive, reverse)),
+        ),
+      tolerance: { ofMax: true },
+    })),
+  );
+}
+
 export const reduceCases: Cases = {
   Sum: [
     ...reduction(tf.sum, floats, 'float32', SUMS),
@@ -117,6 +131,8 @@ export const reduceCases: Cases = {
   Any: reduction(tf.any, (shape, seed) => bools(shape, seed, 0.05), 'bool'),
   ArgMax: argument(tf.argMax),
   ArgMin: argument(tf.argMin),
+  Cumsum: running(tf.cumsum),
+  Cumprod: running(tf.cumprod),
   Softmax: softmax(tf.softmax),
   LogSoftmax: softmax(logSoftmax),
 };
