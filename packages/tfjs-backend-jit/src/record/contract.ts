@@ -4,6 +4,10 @@ import type { Graph, Value, WindowBuild } from '../graph/graph.ts';
 import { type Shape, sameShape, sizeOf } from '../graph/shape.ts';
 import type { Conv2DShape } from '../kernels/conv-shape.ts';
 import { conv2d, conv2dBackpropFilter, conv2dBackpropInput } from '../kernels/conv2d.ts';
+import { depthwiseBackpropInput, depthwiseConv2d } from '../kernels/depthwise.ts';
+import { depthwiseBackpropFilter } from '../kernels/depthwise-filter.ts';
+import type { DepthwiseShape } from '../kernels/depthwise-taps.ts';
+import type { Features, Recipe } from '../kernels/kernel.ts';
 import { matMul } from '../kernels/matmul.ts';
 import { avgPool, avgPoolGrad, maxPool, maxPoolGrad } from '../kernels/pool.ts';
 import { broadcasting } from './elementwise.ts';
@@ -69,6 +73,35 @@ interface PoolAttrs {
 
 function poolInfo(x: readonly number[], a: PoolAttrs): backend_util.Conv2DInfo {
   return backend_util.computePool2DInfo(x as Shape4D, a.filterSize, a.strides, 1, a.pad as 'same', a.dimRoundingMode);
+}
+
+type DepthwiseAttrs = Omit<ConvAttrs, 'dataFormat'>;
+
+function depthwiseInfo(x: readonly number[], filter: readonly number[], a: DepthwiseAttrs): backend_util.Conv2DInfo {
+  return backend_util.computeConv2DInfo(
+    x as Shape4D,
+    filter as Shape4D,
+    a.strides,
+    a.dilations ?? 1,
+    a.pad as 'same',
+    a.dimRoundingMode,
+    true,
+  );
+}
+
+/** One of the three depthwise convolutions. */
+function depthwise(
+  g: Graph,
+  name: string,
+  info: backend_util.Conv2DInfo,
+  inputs: readonly Value[],
+  out: Shape,
+  build: (shape: DepthwiseShape, features: Features) => Recipe,
+): Value {
+  const channelMultiplier = info.outChannels / info.inChannels;
+  return g.windowed(name, geometry(info), inputs, out, (shape, features) =>
+    build({ ...shape, channelMultiplier }, features),
+  );
 }
 
 /** Both matrices over one batch, broadcast where one has a batch of 1. */
@@ -186,6 +219,49 @@ export const contract: Rules = {
     lower(g, { x, dy }, attrs, [out]) {
       const shape = geometry(convInfo(x.shape, attrs.filterShape, attrs));
       return [g.windowed('Conv2DBackpropFilter', shape, [x, dy], out.shape, conv2dBackpropFilter)];
+    },
+  }),
+  DepthwiseConv2dNative: rule<DepthwiseAttrs>({
+    infer({ x, filter }, attrs) {
+      if (!isFloat(x, filter) || x.shape[3] !== filter.shape[2]) return null;
+      return [floats(depthwiseInfo(x.shape, filter.shape, attrs).outShape)];
+    },
+    lower(g, { x, filter }, attrs, [out]) {
+      const info = depthwiseInfo(x.shape, filter.shape, attrs);
+      return [depthwise(g, 'DepthwiseConv2d', info, [x, filter], out.shape, depthwiseConv2d)];
+    },
+  }),
+  FusedDepthwiseConv2D: rule<DepthwiseAttrs & FusedAttrs>({
+    infer(inputs, attrs) {
+      const { x, filter } = inputs;
+      if (!knows(attrs, inputs) || x.shape[3] !== filter.shape[2]) return null;
+      return [floats(depthwiseInfo(x.shape, filter.shape, attrs).outShape)];
+    },
+    lower(g, { x, filter, bias }, attrs, [out]) {
+      const info = depthwiseInfo(x.shape, filter.shape, attrs);
+      return [finish(g, depthwise(g, 'DepthwiseConv2d', info, [x, filter], out.shape, depthwiseConv2d), bias, attrs)];
+    },
+  }),
+  DepthwiseConv2dNativeBackpropInput: rule<DepthwiseAttrs & { inputShape: number[] }>({
+    infer({ dy, filter }, attrs) {
+      if (!isFloat(dy, filter)) return null;
+      if (!sameShape(depthwiseInfo(attrs.inputShape, filter.shape, attrs).outShape, dy.shape)) return null;
+      return [floats(attrs.inputShape)];
+    },
+    lower(g, { dy, filter }, attrs, [out]) {
+      const info = depthwiseInfo(attrs.inputShape, filter.shape, attrs);
+      return [depthwise(g, 'DepthwiseBackpropInput', info, [dy, filter], out.shape, depthwiseBackpropInput)];
+    },
+  }),
+  DepthwiseConv2dNativeBackpropFilter: rule<DepthwiseAttrs & { filterShape: number[] }>({
+    infer({ x, dy }, attrs) {
+      if (!isFloat(x, dy)) return null;
+      if (!sameShape(depthwiseInfo(x.shape, attrs.filterShape, attrs).outShape, dy.shape)) return null;
+      return [floats(attrs.filterShape)];
+    },
+    lower(g, { x, dy }, attrs, [out]) {
+      const info = depthwiseInfo(x.shape, attrs.filterShape, attrs);
+      return [depthwise(g, 'DepthwiseBackpropFilter', info, [x, dy], out.shape, depthwiseBackpropFilter)];
     },
   }),
   MaxPool: rule<PoolAttrs>({

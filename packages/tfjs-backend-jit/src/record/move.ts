@@ -2,7 +2,7 @@
 import { backend_util, type DataType, slice_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph/graph.ts';
 import { sizeOf } from '../graph/shape.ts';
-import { concat, gather, pad } from '../kernels/move.ts';
+import { concat, gather, mirrorPad, pad, unsortedSegmentSum } from '../kernels/move.ts';
 import { type CompiledType, isCompiled, laneOf, type Rules, rule, type TensorType } from './rule.ts';
 
 function same(info: TensorInfo, shape: readonly number[]): TensorType[] | null {
@@ -228,6 +228,42 @@ export const move: Rules = {
         outputs: [{ shape: out.shape, lane }],
         build: (features) => pad(shape, paddings, constantValue, lane, features),
         detail: { kind: 'pad', paddings, value: constantValue },
+      });
+    },
+  }),
+  MirrorPad: rule<{ paddings: [number, number][]; mode: 'reflect' | 'symmetric' }>({
+    infer: ({ x }, { paddings }) =>
+      same(
+        x,
+        x.shape.map((d, i) => d + paddings[i][0] + paddings[i][1]),
+      ),
+    lower(g, { x }, { paddings, mode }, [out]) {
+      const { shape, lane } = x;
+      return g.recipe({
+        name: 'mirrorPad',
+        key: `${shape} ${paddings} ${mode}`,
+        inputs: [x],
+        outputs: [{ shape: out.shape, lane }],
+        build: (features) => mirrorPad(shape, paddings, mode, features),
+      });
+    },
+  }),
+  /** The gradient of a gather. */
+  UnsortedSegmentSum: rule<{ numSegments: number }>({
+    infer({ x, segmentIds }, { numSegments }) {
+      if (x.dtype !== 'float32' || segmentIds.dtype !== 'int32' || segmentIds.shape.length !== 1 || numSegments === 0)
+        return null;
+      return [{ shape: [numSegments, ...x.shape.slice(1)], dtype: 'float32' }];
+    },
+    lower(g, { x, segmentIds }, { numSegments }, [out]) {
+      const [n] = x.shape;
+      const inner = sizeOf(x.shape.slice(1));
+      return g.recipe({
+        name: 'segmentSum',
+        key: `${n} ${inner} ${numSegments}`,
+        inputs: [x, segmentIds],
+        outputs: [{ shape: out.shape, lane: 'f32' }],
+        build: (features) => unsortedSegmentSum(n, inner, numSegments, features),
       });
     },
   }),

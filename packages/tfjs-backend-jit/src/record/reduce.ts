@@ -3,6 +3,7 @@ import { type backend_util, util } from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph/graph.ts';
 import { type Shape, sizeOf } from '../graph/shape.ts';
 import { argReduce } from '../kernels/argreduce.ts';
+import { cumulative } from '../kernels/cumulative.ts';
 import type { ReduceFn } from '../kernels/loop-spec.ts';
 import { convert } from './elementwise.ts';
 import { type CompiledType, isCompiled, isFloat, type Rules, rule, type TensorType } from './rule.ts';
@@ -77,6 +78,32 @@ function argument(fn: 'max' | 'min') {
   });
 }
 
+interface CumulativeAttrs {
+  readonly axis: number;
+  readonly exclusive: boolean;
+  readonly reverse: boolean;
+}
+
+function running(kind: 'sum' | 'prod') {
+  return rule<CumulativeAttrs>({
+    infer({ x }, { axis }): TensorType[] | null {
+      util.parseAxisParam(axis, x.shape); // throws if there is no such axis
+      return isFloat(x) ? [{ shape: x.shape, dtype: 'float32' }] : null;
+    },
+    lower(g, { x }, { axis: given, exclusive, reverse }, [out]) {
+      const [axis] = util.parseAxisParam(given, [...x.shape]);
+      const dims = [sizeOf(x.shape.slice(0, axis)), x.shape[axis] ?? 1, sizeOf(x.shape.slice(axis + 1))] as const;
+      return g.recipe({
+        name: `cumulative ${kind}`,
+        key: `${dims} ${exclusive} ${reverse}`,
+        inputs: [x],
+        outputs: [{ shape: out.shape, lane: 'f32' }],
+        build: (features) => cumulative(kind, dims, exclusive, reverse, 'f32', features),
+      });
+    },
+  });
+}
+
 /** x − max(x) along an axis, and the sum of its exponentials. */
 function shifted(g: Graph, x: Value, axis: number): { readonly shift: Value; readonly total: Value } {
   const reduced = x.shape.map((_, a) => a === axis);
@@ -93,6 +120,8 @@ export const reduce: Rules = {
   Any: boolean('any'),
   ArgMax: argument('max'),
   ArgMin: argument('min'),
+  Cumsum: running('sum'),
+  Cumprod: running('prod'),
   Mean: rule<ReduceAttrs>({
     infer({ x }, attrs) {
       if (!isCompiled(x.dtype)) return null;
