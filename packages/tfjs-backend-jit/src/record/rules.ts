@@ -4,6 +4,7 @@ import { elementwise } from './elementwise.ts';
 import { move } from './move.ts';
 import { normalize } from './normalize.ts';
 import { reduce } from './reduce.ts';
+import { resize } from './resize.ts';
 import type { Rules } from './rule.ts';
 
-export const rules: Rules = { ...elementwise, ...reduce, ...move, ...contract, ...normalize };
+export const rules: Rules = { ...elementwise, ...reduce, ...move, ...contract, ...normalize, ...resize };

@@ -206,7 +206,53 @@ function depthwise(x: tf.Tensor, filter: tf.Tensor, { strides = 1, pad = 'same' 
 const depthwiseCases = (run: Run): Case[] =>
   DEPTHWISE.map((conv) => ({ name: describe(conv), run: () => run(conv), tolerance: SUMS }));
 
+/** Images made larger and smaller, by whole factors and not. */
+const SIZES = [
+  [7, 9],
+  [10, 4],
+  [2, 3],
+  [5, 6],
+] as const;
+
+type Resize = (
+  images: tf.Tensor4D,
+  size: [number, number],
+  alignCorners: boolean,
+  halfPixelCenters: boolean,
+) => tf.Tensor;
+
+const MODES = [
+  [false, false],
+  [true, false],
+  [false, true],
+] as const;
+
+const resizes = (resize: Resize): Case[] =>
+  SIZES.map((size) => ({
+    name: `5×6 to ${size}`,
+    run: () => MODES.map(([corners, half]) => resize(floats([2, 5, 6, 3]) as tf.Tensor4D, [...size], corners, half)),
+    tolerance: SUMS,
+  }));
+
+/** `batch` is 1 for the nearest neighbour: the cpu kernel reads the first image's gradient for every image. */
+const resizeGradients = (resize: Resize, batch: number): Case[] =>
+  SIZES.map((size) => ({
+    name: `5×6 to ${size}`,
+    run: () =>
+      MODES.slice(0, 2).map(([corners]) =>
+        tf.grad((x: tf.Tensor) => resize(x as tf.Tensor4D, [...size], corners, false))(
+          floats([batch, 5, 6, 3], 1),
+          floats([batch, ...size, 3], 2),
+        ),
+      ),
+    tolerance: SUMS,
+  }));
+
 export const contractCases: Cases = {
+  ResizeBilinear: resizes(tf.image.resizeBilinear),
+  ResizeNearestNeighbor: resizes(tf.image.resizeNearestNeighbor),
+  ResizeBilinearGrad: resizeGradients(tf.image.resizeBilinear, 2),
+  ResizeNearestNeighborGrad: resizeGradients(tf.image.resizeNearestNeighbor, 1),
   BatchMatMul: [
     ...PRODUCTS.map(([m, k, n]) => ({
       name: `${m}×${k}×${n}`,
