@@ -2,7 +2,7 @@
  * The index of the largest or smallest element along an axis. Behind the axis lie `inner` elements: with one, a row is
  * searched for its extreme and then for the extreme's first place; with more, the search runs in vectors along them.
  */
-import { type Expr, type Func, f32, f32x4, i32, i32x4, type Local, select, v128 } from '../wasm/assembler.ts';
+import { type Expr, type Func, f32, f32x4, i32, i32x4, select, v128 } from '../wasm/assembler.ts';
 import { type Features, input, output, type Recipe } from './kernel.ts';
 import type { Lane } from './loop-spec.ts';
 import { at, cutRows, loadBlock, type Range, rowKernel, storeBlock } from './move-pieces.ts';
@@ -73,7 +73,7 @@ export function argReduce(
 
 /** inner = 1: the extreme of a row in four lanes (NaN passed over), then its first place. */
 function emitRows(f: Func, order: Order, lane: Lane, axis: number, { from, to }: Range): void {
-  const [row, start, p, end, out] = f.locals('i32', 5) as [Local, Local, Local, Local, Local];
+  const [row, start, p, end, out] = f.locals('i32', 5);
   const best = f.local(lane);
   const next = f.local(lane);
   const vector = f.local('v128');
@@ -120,29 +120,29 @@ function emitRows(f: Func, order: Order, lane: Lane, axis: number, { from, to }:
 /** inner > 1: best and index of up to 16 neighbouring columns in registers, down the axis. */
 function emitGroups(f: Func, order: Order, axis: number, inner: number, { from, to }: Range): void {
   const groups = Math.ceil(inner / GROUP);
-  const [task, x, y, p, i] = f.locals('i32', 5) as [Local, Local, Local, Local, Local];
-  const best = f.locals('v128', 4) as [Local, Local, Local, Local];
-  const index = f.locals('v128', 4) as [Local, Local, Local, Local];
-  const [value, beats] = f.locals('v128', 2) as [Local, Local];
+  const [task, x, y, p, i] = f.locals('i32', 5);
+  const best = f.locals('v128', 4);
+  const index = f.locals('v128', 4);
+  const [value, beats] = f.locals('v128', 2);
   /** Columns at byte offsets from x and y. */
   const columns = (lanes: 4 | 1, offsets: readonly number[]) => {
     const block = { lanes, offsets };
     offsets.forEach((o, v) => {
-      f.set(best[v] as Local, loadBlock(block, x, o));
-      f.set(index[v] as Local, v128.const_i32x4(0));
+      f.set(best[v], loadBlock(block, x, o));
+      f.set(index[v], v128.const_i32x4(0));
     });
     f.set(p, x);
     f.for(i, 1, axis, 1, () => {
       f.inc(p, inner * 4);
       offsets.forEach((o, v) => {
         f.set(value, loadBlock(block, p, o));
-        f.set(beats, order.beats(value, best[v] as Local));
-        f.set(best[v] as Local, v128.bitselect(value, best[v] as Local, beats));
-        f.set(index[v] as Local, v128.bitselect(i32x4.splat(i), index[v] as Local, beats));
+        f.set(beats, order.beats(value, best[v]));
+        f.set(best[v], v128.bitselect(value, best[v], beats));
+        f.set(index[v], v128.bitselect(i32x4.splat(i), index[v], beats));
       });
     });
     offsets.forEach((o, v) => {
-      f.push(storeBlock(block, y, index[v] as Local, o));
+      f.push(storeBlock(block, y, index[v], o));
     });
   };
   const vectors = (count: number) => Array.from({ length: count }, (_, v) => v * 16);

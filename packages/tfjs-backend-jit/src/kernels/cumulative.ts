@@ -1,5 +1,5 @@
 /** Running sums and products along an axis, in order; in vectors along what lies behind the axis. */
-import { type Expr, f32x4, i32, i32x4, type Local, v128 } from '../wasm/assembler.ts';
+import { type Expr, f32x4, i32, i32x4, v128 } from '../wasm/assembler.ts';
 import { type Features, input, output, type Recipe } from './kernel.ts';
 import type { Lane } from './loop-spec.ts';
 import { at, cutRows, loadBlock, rowKernel, storeBlock } from './move-pieces.ts';
@@ -34,19 +34,19 @@ export function cumulative(
   const start = lane === 'f32' ? v128.const_f32x4(neutral) : v128.const_i32x4(neutral);
   const step = reverse ? -inner * 4 : inner * 4;
   const kernel = rowKernel(about, (f, { from, to }) => {
-    const [task, x, y, p, q, i] = f.locals('i32', 6) as [Local, Local, Local, Local, Local, Local];
-    const sums = f.locals('v128', 4) as [Local, Local, Local, Local];
+    const [task, x, y, p, q, i] = f.locals('i32', 6);
+    const sums = f.locals('v128', 4);
     const value = f.local('v128');
     const columns = (lanes: 4 | 1, offsets: readonly number[]) => {
       const block = { lanes, offsets };
       offsets.forEach((_, v) => {
-        f.set(sums[v] as Local, start);
+        f.set(sums[v], start);
       });
       f.set(p, x);
       f.set(q, y);
       f.for(i, 0, axis, 1, () => {
         offsets.forEach((o, v) => {
-          const sum = sums[v] as Local;
+          const sum = sums[v];
           // In place is legal: the element is read before its place is written.
           f.set(value, loadBlock(block, p, o));
           if (exclusive) f.push(storeBlock(block, q, sum, o));

@@ -22,7 +22,7 @@ export const zeroRowBytes = sourceRowBytes;
  */
 export function emitTapRows(f: Func, t: TapImage, { from, to }: Range, relaxed: boolean): void {
   const [zeros, source, filter, target] = [f.param(1), f.param(2), f.param(3), f.param(4)];
-  const [row, r, image, line, outside] = f.locals('i32', 5) as [Local, Local, Local, Local, Local];
+  const [row, r, image, line, outside] = f.locals('i32', 5);
   f.set(outside, zeros);
   fillRow(f, t.columns.inSize * t.channels, outside, v128.const_f32x4(0));
   f.for(row, from, to, 1, () => {
@@ -39,7 +39,7 @@ export function emitTapRows(f: Func, t: TapImage, { from, to }: Range, relaxed: 
   /** One row of a phase of rows: every phase of columns, every run of equal taps. */
   function emitRow(f: Func, t: TapImage, phase: Phase, r: Local, image: Local, filter: Local, line: Local): void {
     const rows = phase.taps.map(({ tap, at: offset }) => {
-      const [start, walking] = f.locals('i32', 2) as [Local, Local];
+      const [start, walking] = f.locals('i32', 2);
       const index = i32.add(i32.mul(i32.div_u(r, i32.const(phase.step)), i32.const(phase.inStep)), i32.const(offset));
       const inside = i32.lt_u(index, i32.const(t.rows.inSize));
       f.set(start, select(at(image, index, sourceRowBytes(t)), zeros, inside));
@@ -67,7 +67,7 @@ function emitRun(
   line: Local,
   relaxed: boolean,
 ): void {
-  const [out, weights, tile] = f.locals('i32', 3) as [Local, Local, Local];
+  const [out, weights, tile] = f.locals('i32', 3);
   const first = run.from * phase.inStep + (run.taps.length > 0 ? Math.min(...run.taps.map((c) => c.at)) : 0);
   f.set(out, i32.add(line, i32.const((run.from * phase.step + phase.first) * pixelBytes(t))));
   for (const { walking, start } of rows)
@@ -103,44 +103,43 @@ function emitTile(
 ): void {
   const pixels = [...Array(count).keys()];
   const left = Math.min(...taps.map((c) => c.at));
-  // Which pixels of the tile use which source column, and with which tap.
-  const uses = new Map<number, { pixel: number; tap: number }[]>();
+  const x = f.local('v128');
+  const filterRow = taps.map((t) => ({ ...t, weight: f.local('v128') }));
+  // Which pixels of the tile use which source column, and with which weight.
+  const uses = new Map<number, { pixel: number; weight: Local }[]>();
   for (const pixel of pixels) {
-    for (const { tap, at: offset } of taps) {
+    for (const { at: offset, weight } of filterRow) {
       const column = pixel * phase.inStep + offset - left;
-      uses.set(column, [...(uses.get(column) ?? []), { pixel, tap }]);
+      uses.set(column, [...(uses.get(column) ?? []), { pixel, weight }]);
     }
   }
-  const x = f.local('v128');
-  const filterRow = new Map(taps.map(({ tap }) => [tap, f.local('v128')]));
   const sums = block.offsets.map((o) => {
     const accumulators = pixels.map(() => f.local('v128'));
     const started = new Set<number>();
     for (const row of rows) {
-      for (const [tap, local] of filterRow) {
-        f.set(local, loadBlock(block, weights, o + (row.tap * t.filterWidth + tap) * pixelBytes(t)));
+      for (const { tap, weight } of filterRow) {
+        f.set(weight, loadBlock(block, weights, o + (row.tap * t.filterWidth + tap) * pixelBytes(t)));
       }
       for (const [column, users] of [...uses].toSorted(([a], [b]) => a - b)) {
         f.set(x, loadBlock(block, row.walking, o + column * pixelBytes(t)));
-        for (const { pixel, tap } of users) {
-          const sum = accumulators[pixel] as Local;
-          const weight = filterRow.get(tap) as Local;
+        for (const { pixel, weight } of users) {
+          const sum = accumulators[pixel];
           f.set(sum, started.has(pixel) ? multiplyAdd(x, weight, sum, relaxed) : f32x4.mul(x, weight));
           started.add(pixel);
         }
       }
     }
-    for (const pixel of pixels) if (!started.has(pixel)) f.set(accumulators[pixel] as Local, v128.const_f32x4(0));
+    for (const pixel of pixels) if (!started.has(pixel)) f.set(accumulators[pixel], v128.const_f32x4(0));
     return accumulators;
   });
   for (const pixel of pixels) {
     for (const h of [...block.offsets.keys()].toReversed()) {
-      const offset = (block.offsets[h] as number) + pixel * phase.step * pixelBytes(t);
-      f.push(storeBlock(block, out, (sums[h] as Local[])[pixel] as Local, offset));
+      const offset = block.offsets[h] + pixel * phase.step * pixelBytes(t);
+      f.push(storeBlock(block, out, sums[h][pixel], offset));
     }
   }
   // A local that lives on into the next round costs the revectoriser's packing.
-  for (const local of [x, ...filterRow.values(), ...sums.flat()]) f.set(local, v128.const_f32x4(0));
+  for (const local of [x, ...filterRow.map((t) => t.weight), ...sums.flat()]) f.set(local, v128.const_f32x4(0));
 }
 
 /** a · b + c. */

@@ -63,16 +63,7 @@ const copyBytes = (size: number): number => (size * 4 + 63) & ~63;
 /** Parameters: piece, scratch, x, dy, copies. */
 function emitPartial(f: Func, s: DepthwiseShape, { from, to }: Range, size: number, relaxed: boolean): void {
   const [x, dy] = [f.param(2), f.param(3)];
-  const [copy, fill, row, r, i, xLine, dyLine, filterRow] = f.locals('i32', 8) as [
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-    Local,
-  ];
+  const [copy, fill, row, r, i, xLine, dyLine, filterRow] = f.locals('i32', 8);
   const { rows, columns } = forwardTaps(s);
   const [vertical, horizontal] = [rows.phases[0], columns.phases[0]];
   if (!vertical || !horizontal) throw new Error('internal: a forward axis has one phase');
@@ -111,15 +102,15 @@ function emitFastRow(
   relaxed: boolean,
 ): void {
   const pixel = s.inChannels * 4;
-  const [x, dy, w, p, q, j] = f.locals('i32', 6) as [Local, Local, Local, Local, Local, Local];
+  const [x, dy, w, p, q, j] = f.locals('i32', 6);
   f.set(x, xLine);
   f.set(dy, dyLine);
   f.set(w, filterRow);
   const value = f.local('v128');
   const sums = Array.from({ length: s.filterWidth }, () => f.locals('v128', 2));
-  const sumOf = (tap: number, h: number) => (sums[tap] as Local[])[h] as Local;
+  const sumOf = (tap: number, h: number) => sums[tap][h];
   walk(f, s.inChannels, [w, x, dy], (b: Block) => {
-    for (const tap of sums) for (const h of b.offsets.keys()) f.set(tap[h] as Local, v128.const_f32x4(0));
+    for (const tap of sums) for (const h of b.offsets.keys()) f.set(tap[h], v128.const_f32x4(0));
     for (const run of runs) {
       const left = Math.min(...run.taps.map((t) => t.at));
       f.set(p, i32.add(x, i32.const((run.from * s.strideWidth + left) * pixel)));
@@ -156,7 +147,7 @@ function emitGeneralRow(
   relaxed: boolean,
 ): void {
   const m = s.channelMultiplier;
-  const [x, dy, w, j, c] = f.locals('i32', 5) as [Local, Local, Local, Local, Local];
+  const [x, dy, w, j, c] = f.locals('i32', 5);
   const add = (b: Block, splat: boolean) => {
     for (const o of b.offsets.toReversed()) {
       const factor = splat ? v128.load32_splat(x) : loadBlock(b, x, o);
@@ -186,19 +177,19 @@ function emitGeneralRow(
 function emitSum(f: Func, { from, to }: Range, pieces: number, size: number): void {
   const groups = Math.ceil(size / GROUP);
   const rest = size % GROUP;
-  const [group, p, q, i, source] = f.locals('i32', 5) as [Local, Local, Local, Local, Local];
+  const [group, p, q, i, source] = f.locals('i32', 5);
   const sums = f.locals('v128', 4);
   const columns = (lanes: 4 | 1, offsets: readonly number[]) => {
     const block = { lanes, offsets };
-    for (const [v] of offsets.entries()) f.set(sums[v] as Local, v128.const_f32x4(0));
+    for (const [v] of offsets.entries()) f.set(sums[v], v128.const_f32x4(0));
     f.set(p, source);
     f.for(i, 0, pieces, 1, () => {
       for (const [v, o] of offsets.entries()) {
-        f.set(sums[v] as Local, f32x4.add(sums[v] as Local, loadBlock(block, p, o)));
+        f.set(sums[v], f32x4.add(sums[v], loadBlock(block, p, o)));
       }
       f.inc(p, copyBytes(size));
     });
-    for (const [v, o] of offsets.entries()) f.push(storeBlock(block, q, sums[v] as Local, o));
+    for (const [v, o] of offsets.entries()) f.push(storeBlock(block, q, sums[v], o));
   };
   const vectors = (count: number) => Array.from({ length: count }, (_, v) => v * 16);
   f.for(group, from, to, 1, () => {

@@ -12,8 +12,8 @@ import { tapRange } from './pool-window.ts';
 export function emitGeneralForward(f: Func, s: DepthwiseShape, { from, to }: Range, relaxed: boolean): void {
   const m = s.channelMultiplier;
   const [inPixel, outPixel, inRow] = [s.inChannels * 4, s.outChannels * 4, s.inWidth * s.inChannels * 4];
-  const [row, column, top, left, corner, out, i, j, c] = f.locals('i32', 9) as Local[];
-  const [x, xRow, w, wRow, xStart, wStart] = f.locals('i32', 6) as Local[];
+  const [row, column, top, left, corner, out, i, j, c] = f.locals('i32', 9);
+  const [x, xRow, w, wRow, xStart, wStart] = f.locals('i32', 6);
   const sum = f.local('v128');
   f.set(out, at(f.param(4), from, s.outWidth * outPixel));
   f.for(row, from, to, 1, () => {
@@ -72,8 +72,8 @@ export function emitGeneralForward(f: Func, s: DepthwiseShape, { from, to }: Ran
 export function emitGeneralBackward(f: Func, s: DepthwiseShape, { from, to }: Range): void {
   const m = s.channelMultiplier;
   const outPixel = s.outChannels * 4;
-  const [row, r, column, out, i, j, c, q] = f.locals('i32', 8) as Local[];
-  const [image, outRow, outColumn, dy, w] = f.locals('i32', 5) as Local[];
+  const [row, r, column, out, i, j, c, q] = f.locals('i32', 8);
+  const [image, outRow, outColumn, dy, w] = f.locals('i32', 5);
   const sum = f.local('f32');
   f.set(out, at(f.param(4), from, s.inWidth * s.inChannels * 4));
   /** Visits the taps of one axis from which an output pixel reaches input pixel `pixel`. */

@@ -160,7 +160,7 @@ function padRecipe(
       const sources: Source[] = [];
       let stride = last.size * inner * 4;
       for (const [i, axis] of [...outer.entries()].toReversed()) {
-        const coordinate = coordinates[i] as Local;
+        const coordinate = coordinates[i];
         f.set(coordinate, i32.sub(i32.rem_u(rest, i32.const(padded(axis))), i32.const(axis.before)));
         f.set(rest, i32.div_u(rest, i32.const(padded(axis))));
         sources.push({ coordinate, axis, stride });

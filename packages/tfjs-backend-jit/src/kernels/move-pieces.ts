@@ -96,7 +96,7 @@ export function walk(f: Func, length: number, pointers: readonly Local[], body: 
   if (rounds === 1) pair();
   else if (rounds > 1) {
     const end = f.local('i32');
-    const first = pointers[0] as Local;
+    const first = pointers[0];
     f.set(end, i32.add(first, i32.const(rounds * 32)));
     f.loop((top) => {
       pair();

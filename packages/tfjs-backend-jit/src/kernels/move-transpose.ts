@@ -20,7 +20,7 @@ function plan(shape: readonly number[], perm: readonly number[]): Axis[] {
   const axes: Axis[] = [];
   let to = 1;
   for (const p of perm.toReversed()) {
-    const [size, from] = [shape[p] as number, strides[p] as number];
+    const [size, from] = [shape[p], strides[p]];
     const next = axes[0];
     if (size === 1) continue;
     if (next && from === next.from * next.size) axes[0] = { size: size * next.size, from: next.from, to: next.to };
@@ -56,7 +56,7 @@ export function transposeCopy(shape: readonly number[], perm: readonly number[],
     });
     return { temps: [], steps: [{ kernel, args: [input(0), output(0)] }] };
   }
-  const rows = axes[across] as Axis;
+  const rows = axes[across];
   const outer = axes.filter((a) => a !== rows && a !== last);
   const strips = Math.ceil(last.size / STRIP);
   const cut = cutRows((size / rows.size / last.size) * strips, rows.size * Math.min(STRIP, last.size));
@@ -124,15 +124,15 @@ function emitStrips(
 
 /** Four input rows `from` elements apart become four output rows `to` elements apart. */
 function transposeBlock(f: Func, source: Local, target: Local, from: number, to: number): void {
-  const [a, b, c, d] = f.locals('v128', 4) as [Local, Local, Local, Local];
-  const [p, q] = f.locals('i32', 2) as [Local, Local];
+  const [a, b, c, d] = f.locals('v128', 4);
+  const [p, q] = f.locals('i32', 2);
   // Strides are added to the address, since offset= cannot wrap and strides may be large.
   f.set(p, source);
   for (const v of [a, b, c, d]) {
     f.set(v, v128.load(p));
     if (v !== d) f.inc(p, from * 4);
   }
-  const [lowAB, highAB, lowCD, highCD] = f.locals('v128', 4) as [Local, Local, Local, Local];
+  const [lowAB, highAB, lowCD, highCD] = f.locals('v128', 4);
   f.set(lowAB, v128.shuffle32(a, b, [0, 4, 1, 5]));
   f.set(highAB, v128.shuffle32(a, b, [2, 6, 3, 7]));
   f.set(lowCD, v128.shuffle32(c, d, [0, 4, 1, 5]));

@@ -87,7 +87,7 @@ function emitUnrolled(f: Func, kind: PoolKind, s: Conv2DShape, { from, to }: Ran
     for (const run of columnRuns(s)) {
       if (kind === 'avg') f.push(f32.store(scratch, divisor(valid, run.endTap - run.firstTap)));
       taps.forEach((t, k) => {
-        f.set(t, i32.add(rows[k] as Local, i32.const(run.column * pixelBytes(s))));
+        f.set(t, i32.add(rows[k], i32.const(run.column * pixelBytes(s))));
       });
       emitRun(f, kind, s, run, out, taps, scratch);
     }

@@ -4,7 +4,7 @@
  */
 import { type Func, f32x4, i32, type Local, select, v128 } from '../wasm/assembler.ts';
 import { type Block, loadBlock, maxS, type Range, storeBlock, walk } from './move-pieces.ts';
-import { type GradRow, gradOfWindow } from './pool-grad.ts';
+import { type GradRow, gradOfWindow } from './pool-grad-row.ts';
 import { inRowBytes, pixelBytes, tapRange } from './pool-window.ts';
 
 /** Adds all windows of one window row to dx, whose owned rows are initialised; other rows go to a dump in scratch. */

@@ -20,6 +20,7 @@ import {
   walk,
 } from './move-pieces.ts';
 import { emitLoopedScatter } from './pool-grad-large.ts';
+import { type GradRow, gradOfWindow } from './pool-grad-row.ts';
 import {
   columnRuns,
   inRowBytes,
@@ -72,21 +73,6 @@ function gradRecipe(kind: PoolKind, s: Conv2DShape): Recipe {
 
 /** Bytes of one row in scratch: the dump, and behind it (max) a row of NaN that stands for rows outside the image. */
 const rowScratch = (s: Conv2DShape): number => (inRowBytes(s) + 127) & ~127;
-
-/** The state of one window row while its windows are visited. All are addresses. */
-export interface GradRow {
-  readonly kind: PoolKind;
-  readonly shape: Conv2DShape;
-  /** Image row of the window's first tap row (signed), and the rows [low, high) of this image that the piece owns. */
-  readonly top: Local;
-  readonly low: Local;
-  readonly high: Local;
-  /** This image in x (max only) and in dx; this window row in dy and in y (max only). */
-  readonly x: Local;
-  readonly dx: Local;
-  readonly dy: Local;
-  readonly y: Local;
-}
 
 function emitGrad(f: Func, kind: PoolKind, s: Conv2DShape, { from, to }: Range): void {
   const dyAt = f.param(2);
@@ -178,7 +164,7 @@ function emitWindowRow(f: Func, g: GradRow, fresh: Fresh | null, nan: Local): vo
     const xRow = xRows[k];
     if (xRow) f.set(xRow, rowOrElse(s, g.x, tapRow, i32.sub(nan, i32.const(inRowBytes(s)))));
     const owned = i32.and(i32.ge_s(tapRow, g.low), i32.lt_s(tapRow, g.high));
-    const dxRow = dxRows[k] as Local;
+    const dxRow = dxRows[k];
     f.set(dxRow, select(at(g.dx, tapRow, inRowBytes(s)), dump, owned));
     if (!fresh || k < fresh.row) continue;
     for (const column of fresh.bare) {
@@ -199,7 +185,7 @@ function emitWindowRow(f: Func, g: GradRow, fresh: Fresh | null, nan: Local): vo
     const taps = rows.flatMap((k) =>
       [...Array(run.endTap - run.firstTap).keys()].map((j) => ({
         x: xAt[k] ?? null,
-        dx: dxAt[k] as Local,
+        dx: dxAt[k],
         offset: j * s.dilationWidth * pixelBytes(s),
         first: fresh !== null && k >= fresh.row && run.firstTap + j >= fresh.column,
       })),
@@ -226,7 +212,7 @@ function emitWindow(f: Func, g: GradRow, block: Block, taps: readonly Tap[]): vo
   const each = (body: (h: number, offset: number) => void) => {
     for (const [h, offset] of block.offsets.entries()) body(h, offset);
   };
-  const of = (locals: Local[], h: number) => locals[h] as Local;
+  const of = (locals: Local[], h: number) => locals[h];
   each((h, o) => f.set(of(rest, h), gradOfWindow(g, block, o)));
   if (g.kind === 'max') each((h, o) => f.set(of(max, h), loadBlock(block, g.y, o)));
   taps.forEach((tap, index) => {
@@ -238,16 +224,9 @@ function emitWindow(f: Func, g: GradRow, block: Block, taps: readonly Tap[]): vo
     });
     if (from && index + 1 < taps.length) each((h) => f.set(of(rest, h), v128.andnot(of(rest, h), of(equal, h))));
     for (const h of [...block.offsets.keys()].toReversed()) {
-      f.push(storeBlock(block, tap.dx, of(value, h), tap.offset + (block.offsets[h] as number)));
+      f.push(storeBlock(block, tap.dx, of(value, h), tap.offset + block.offsets[h]));
     }
   });
   // A local that lives on into the next round costs the revectoriser's packing.
   for (const locals of [rest, max, equal, value]) for (const l of locals) f.set(l, v128.const_i32x4(0));
-}
-
-/** What one window passes on, all taps together: dy where the maximum is above −∞, or dy / taps. */
-export function gradOfWindow(g: GradRow, block: Block, offset: number): Expr {
-  const dy = loadBlock(block, g.dy, offset);
-  if (g.kind === 'avg') return f32x4.mul(dy, v128.const_f32x4(1 / (g.shape.filterHeight * g.shape.filterWidth)));
-  return v128.and(dy, f32x4.gt(loadBlock(block, g.y, offset), v128.const_f32x4(-Infinity)));
 }

@@ -51,32 +51,32 @@ function emitChannels(
   const group = (lanes: 4 | 1, vectors: number) => {
     const used = [...Array(vectors).keys()];
     const block = { lanes, offsets: used.map((v) => v * 16) };
-    for (const v of used) f.set(sums[v] as Local, poolStart(kind));
+    for (const v of used) f.set(sums[v], poolStart(kind));
     f.set(line, first);
     f.set(i, rows.from);
     f.block((done) => {
       f.loop((nextRow) => {
         f.brIf(done, i32.ge_s(i, rows.to));
-        for (const v of used) f.set(lines[v] as Local, poolStart(kind));
+        for (const v of used) f.set(lines[v], poolStart(kind));
         f.set(at0, line);
         f.set(j, columns.from);
         f.block((rowDone) => {
           f.loop((nextTap) => {
             f.brIf(rowDone, i32.ge_s(j, columns.to));
-            for (const v of used) f.set(lines[v] as Local, fold(lines[v] as Local, loadBlock(block, at0, v * 16)));
+            for (const v of used) f.set(lines[v], fold(lines[v], loadBlock(block, at0, v * 16)));
             f.inc(at0, s.dilationWidth * pixelBytes(s));
             f.inc(j, 1);
             f.br(nextTap);
           });
         });
-        for (const v of used) f.set(sums[v] as Local, fold(sums[v] as Local, lines[v] as Local));
+        for (const v of used) f.set(sums[v], fold(sums[v], lines[v]));
         f.inc(line, s.dilationHeight * inRowBytes(s));
         f.inc(i, 1);
         f.br(nextRow);
       });
     });
     for (const v of used) {
-      const sum = sums[v] as Local;
+      const sum = sums[v];
       f.push(storeBlock(block, out, kind === 'avg' ? f32x4.div(sum, divisor) : sum, v * 16));
     }
     f.inc(first, vectors * lanes * 4);

@@ -38,9 +38,9 @@ function recipe(
 function emitBilinear(f: Func, s: ResizeShape, { from, to }: Range): void {
   const pixel = s.channels * 4;
   const taps: BilinearTaps = { low: f.local('i32'), high: f.local('i32'), share: f.local('f64') };
-  const [i, entry, row, image, top, bottom, out] = f.locals('i32', 7) as Local[];
-  const [a, b, c, d] = f.locals('i32', 4) as [Local, Local, Local, Local];
-  const [shareX, shareY] = f.locals('v128', 2) as [Local, Local];
+  const [i, entry, row, image, top, bottom, out] = f.locals('i32', 7);
+  const [a, b, c, d] = f.locals('i32', 4);
+  const [shareX, shareY] = f.locals('v128', 2);
   f.set(entry, f.param(1));
   f.for(i, 0, s.outWidth, 1, () => {
     bilinearTaps(f, taps, i, columnsOf(s), s);
@@ -81,7 +81,7 @@ function emitBilinear(f: Func, s: ResizeShape, { from, to }: Range): void {
 /** Scratch holds the byte offset of each target column's source column. */
 function emitNearest(f: Func, s: ResizeShape, { from, to }: Range): void {
   const pixel = s.channels * 4;
-  const [i, entry, source, row, line, p, out] = f.locals('i32', 7) as [Local, Local, Local, Local, Local, Local, Local];
+  const [i, entry, source, row, line, p, out] = f.locals('i32', 7);
   f.set(entry, f.param(1));
   f.for(i, 0, s.outWidth, 1, () => {
     nearestTap(f, source, i, columnsOf(s), s);

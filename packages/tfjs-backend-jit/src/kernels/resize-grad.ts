@@ -42,7 +42,7 @@ export function resizeBilinearGrad(s: ResizeShape, _features: Features): Recipe 
 export function resizeNearestNeighborGrad(s: ResizeShape, _features: Features): Recipe {
   const mode = modeOf(s);
   return recipe('resize-nearest-grad', s, (f, rows) => {
-    const [column, target, targetRow] = f.locals('i32', 3) as [Local, Local, Local];
+    const [column, target, targetRow] = f.locals('i32', 3);
     scatter(f, s, rows, (dy, r, add) => {
       nearestTap(f, targetRow, r, rowsOf(s), mode);
       add(targetRow, dy, (place) => {
@@ -83,7 +83,7 @@ function scatter(
 ): void {
   const pixel = s.channels * 4;
   const inRow = s.inWidth * pixel;
-  const [image, r, own, dy, dyLine, line, p] = f.locals('i32', 7) as [Local, Local, Local, Local, Local, Local, Local];
+  const [image, r, own, dy, dyLine, line, p] = f.locals('i32', 7);
   const factor = f.local('v128');
   f.set(p, at(f.param(3), from, inRow));
   f.set(line, at(f.param(3), to, inRow));
