@@ -43,7 +43,7 @@ export const reportScript = String.raw`
       const box = svg.getBoundingClientRect();
       const x = (event.clientX - box.left) * svg.viewBox.baseVal.width / box.width;
       if (x < chart.left - 6 || x > chart.right + 6) return leave();
-      const lines = [];
+      const values = [];
       let nearest;
       chart.series.forEach((series, i) => {
         let best;
@@ -55,12 +55,13 @@ export const reportScript = String.raw`
         marks[i].setAttribute('cx', best[0]);
         marks[i].setAttribute('cy', best[1]);
         marks[i].setAttribute('visibility', 'visible');
-        lines.push(series.name + '  ' + best[3]);
+        values.push([series.name + '  ' + best[3], best[2]]);
       });
       if (!nearest) return;
       rule.setAttribute('x1', nearest[0]);
       rule.setAttribute('x2', nearest[0]);
       rule.style.visibility = 'visible';
+      const lines = values.map(([text, at]) => at === nearest[2] ? text : text + '  (' + at + ')');
       show([nearest[2], ...lines].join('\n'), event.clientX, event.clientY);
     });
   }

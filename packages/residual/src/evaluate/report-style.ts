@@ -88,7 +88,7 @@ thead th { color: var(--soft); font-size: 12.5px; position: relative; white-spac
 thead th[data-sort] { cursor: pointer; } thead th[data-sort]:hover, thead th[aria-sort] { color: var(--ink); }
 th[aria-sort='ascending']::after { content: ' ↑'; } th[aria-sort='descending']::after { content: ' ↓'; }
 tfoot th, tfoot td { font-weight: 620; border-bottom: 0; }
-.number { text-align: right; padding-right: 0; width: 12%; }
+.number { text-align: right; padding: 7px 0 7px 14px; width: 12%; }
 .classes thead .number:not(:last-child) { width: 19%; padding-right: 0; text-align: right; }
 .score { position: relative; text-align: right; padding: 7px 0 10px 20px; white-space: nowrap; }
 .score i { position: absolute; left: 32px; right: 0; bottom: 5px; height: 3px; border-radius: 2px; background: linear-gradient(90deg, var(--blue) var(--part), var(--faint) 0); }
@@ -117,6 +117,7 @@ footer { margin-top: 60px; padding-top: 16px; border-top: 1px solid var(--faint)
 @media (max-width: 640px) {
   body { padding: 24px 18px 48px; }
   .numbers { grid-template-columns: 1fr 1fr; }
+  .chart { font-size: 13px; }
   .numbers > div { border-top: 1px solid var(--faint); } .numbers > div:first-child { border-top: 0; border-bottom: 0; }
   .numbers > div:nth-child(even) { border-left: 0; padding-left: 0; }
 }
@@ -127,6 +128,7 @@ footer { margin-top: 60px; padding-top: 16px; border-top: 1px solid var(--faint)
   button.theme, #tip { display: none; }
   section { margin-top: 30px; } h2, h3, figcaption { break-after: avoid; } figure, tr, li, .matrix svg, .numbers { break-inside: avoid; }
   .charts { grid-template-columns: 1fr 1fr; gap: 18px; }
+  .matrix:not(.wide) { grid-template-columns: 1.75fr 1fr; gap: 20px; } .details { grid-template-columns: 1fr 1fr; gap: 20px; }
   .numbers { grid-template-columns: 1.9fr repeat(5, 1fr); } .numbers > div { padding-block: 10px; } .numbers dd { font-size: 15pt; } .numbers > div:first-child { grid-column: auto; border-bottom: 0; } .numbers > div:first-child dd { font-size: 30pt; }
   .mistakes { grid-template-columns: repeat(6, 1fr); }
   pre { white-space: pre-wrap; } details:not([open]) > * { display: block; }
