@@ -21,7 +21,7 @@ import { compile } from './compile.ts';
 import { sizeOf } from './graph/shape.ts';
 import { outOfMemory } from './memory/out-of-memory.ts';
 import { type DeviceBuffer, type Entry, type Node, namedInputs, takeRecording } from './record/recording.ts';
-import { isCompiled, type Rule, type TensorType } from './record/rule.ts';
+import { type CompiledType, isCompiled, type Rule, type TensorType } from './record/rule.ts';
 import type { Engine, HostValues, Loaded, Upload } from './runtime/engine.ts';
 import { HeapFull } from './runtime/heap.ts';
 
@@ -29,6 +29,8 @@ import { HeapFull } from './runtime/heap.ts';
 const MAX_PENDING = 50_000;
 /** Arrays at least so long are looked at on `write`: `tf.ones` and `tf.zeros` need no memory and no copy. */
 const UNIFORM_FROM = 1024;
+/** How the host holds what compiled code holds in four bytes. */
+const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 /** Compiled programs that are kept. */
 const MAX_PROGRAMS = 512;
 
@@ -84,8 +86,10 @@ export class JitBackend extends KernelBackend {
       this.data.set(dataId, entry);
       return;
     }
+    // A copy: what was recorded runs later, and the caller may have put other values into its array by then.
+    const own = isCompiled(dtype) && values !== null ? new ARRAYS[dtype](values as HostValues) : values;
     this.data.set(dataId, {
-      ...this.hostEntry(this.cpu.write(values, shape, dtype), dtype, util.sizeFromShape(shape)),
+      ...this.hostEntry(this.cpu.write(own, shape, dtype), dtype, util.sizeFromShape(shape)),
       refCount,
     });
   }
@@ -361,7 +365,7 @@ export class JitBackend extends KernelBackend {
     const uploads = hosts.map((entry, i): Upload => {
       entry.device = buffers[i];
       entry.device.refs = 1;
-      return { buffer: buffers[i], values: this.cpu.readSync(this.hostId(entry)) as HostValues };
+      return { buffer: buffers[i], values: this.uploadable(entry) };
     });
     const pointers = [...recording.leaves.map((entry) => entry.device as DeviceBuffer), ...fresh].map((b) => b.address);
     const run = engine.run(program, pointers, uploads);
@@ -403,6 +407,13 @@ export class JitBackend extends KernelBackend {
     }
     // Derived from the tensor itself: some cpu kernels ask for its rank or size.
     return Object.create(info, { dataId: { value: entry.host } }) as TensorInfo;
+  }
+
+  /** The values in the array of their type: some cpu kernels leave the integers that were cast to floats as they are. */
+  private uploadable(entry: Entry): HostValues {
+    const values = this.cpu.readSync(this.hostId(entry)) as HostValues;
+    const Type = ARRAYS[entry.dtype as CompiledType];
+    return values instanceof Type ? values : new Type(values);
   }
 
   private hostId(entry: Entry): DataId {
@@ -460,6 +471,5 @@ function uniformValue(values: HostValues): number | undefined {
 }
 
 function hostArray(dtype: DataType, value: number): HostValues {
-  if (dtype === 'float32') return Float32Array.of(value);
-  return dtype === 'bool' ? Uint8Array.of(value) : Int32Array.of(value);
+  return ARRAYS[dtype as CompiledType].of(value);
 }

@@ -5,8 +5,9 @@ import { printGraph } from './graph/print.ts';
 import type { Features, Kernel } from './kernels/kernel.ts';
 import { type Plan, planMemory } from './memory/plan.ts';
 import { runPasses } from './passes/passes.ts';
+import { convert } from './record/elementwise.ts';
 import type { Recording } from './record/recording.ts';
-import { laneOf } from './record/rule.ts';
+import { type CompiledType, laneOf } from './record/rule.ts';
 import { printPlan } from './runtime/print-plan.ts';
 import { emitProgram } from './runtime/program.ts';
 import { schedule } from './schedule/schedule.ts';
@@ -42,10 +43,11 @@ function lower({ nodes, leaves, outputs }: Recording): Graph {
       let value = values.get(entry);
       if (value === undefined) {
         if (!seen.has(entry)) throw new Error('internal: a node reads what was never made');
-        value = graph.input(shape, laneOf(dtype as 'float32'));
+        value = graph.input(shape, laneOf(entry.dtype as CompiledType));
         values.set(entry, value);
       }
-      inputs[node.names[i]] = graph.reshape(value, shape);
+      const held = graph.reshape(value, shape);
+      inputs[node.names[i]] = convert(graph, held, entry.dtype as CompiledType, dtype as CompiledType);
     });
     node.rule.lower(graph, inputs, node.attrs as never, node.types).forEach((value, i) => {
       values.set(node.outputs[i], graph.reshape(value, node.types[i].shape));

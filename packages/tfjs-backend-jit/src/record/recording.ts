@@ -34,6 +34,7 @@ export interface Node {
   readonly kernel: string;
   readonly rule: Rule<never>;
   readonly names: readonly string[];
+  /** `dtype` is the tensor's; the cpu backend casts integers to floats by name only, so an entry from there may differ. */
   readonly inputs: readonly { readonly entry: Entry; readonly shape: readonly number[]; readonly dtype: DataType }[];
   readonly attrs: unknown;
   readonly types: readonly TensorType[];
@@ -68,13 +69,14 @@ export function takeRecording(pending: readonly Node[]): Recording {
   for (const node of nodes) {
     const inputs = node.inputs.map(({ entry, shape, dtype }) => {
       let number = numbers.get(entry);
+      const as = dtype === entry.dtype ? '' : dtype;
       if (number === undefined) {
         number = numbers.size;
         numbers.set(entry, number);
         leaves.push(entry);
-        return `${number}=${dtype}${mayOverwrite(entry) ? '!' : ''}[${shape}]`;
+        return `${number}=${entry.dtype}${mayOverwrite(entry) ? '!' : ''}[${shape}]${as}`;
       }
-      return `${number}[${shape}]`;
+      return `${number}[${shape}]${as}`;
     });
     const outs = node.outputs.map((entry) => {
       numbers.set(entry, numbers.size);

@@ -105,7 +105,7 @@ test('mistakes are told as on cpu, at the call', () => {
   assert.throws(() => tf.concat([a, b], 1), /rank|Shape/);
   const gone = tf.zeros([2]);
   gone.dispose();
-  assert.throws(() => tf.neg(gone), /is disposed/);
+  assert.throws(() => gone.dataSync(), /is disposed/);
 });
 
 test('an index out of range harms nobody', () => {
