@@ -11,11 +11,9 @@ export interface BackendChoice {
 
 /** For people and reports, e.g. `jit, 2 threads`. */
 export async function startBackend({ backend = 'jit', threads }: BackendChoice): Promise<string> {
-  if (backend === 'cpu') await import('@tensorflow/tfjs-backend-cpu');
-  else {
-    if (threads !== undefined) process.env.JIT_THREADS = String(threads);
-    await import('tfjs-backend-jit');
-  }
+  if (threads !== undefined) process.env.JIT_THREADS = String(threads);
+  // Registers the cpu backend as well, which it falls back to; neither starts before it is used.
+  await import('tfjs-backend-jit');
   if (!(await tf.setBackend(backend).catch(() => false))) {
     throw new CommandError(`the ${backend} backend does not start on this machine`, 'try --backend cpu');
   }

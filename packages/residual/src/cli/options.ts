@@ -6,7 +6,7 @@ export const machineOptions = {
     kind: 'integer',
     value: 'N',
     min: 1,
-    max: 256,
+    max: 64,
     help: 'threads of the backend; the results do not depend on it',
     default: 'all cores',
     group: 'Machine',

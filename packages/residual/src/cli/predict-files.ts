@@ -5,7 +5,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { DataError } from '../data/errors.ts';
 import { decodeImage } from '../data/node/decode.ts';
 import { finishBatch } from '../data/produce.ts';
-import { predict } from '../evaluate/metrics.ts';
+import { predict } from '../models/inference.ts';
 import type { ModelInfo } from '../models/info.ts';
 
 export type FilePrediction =
