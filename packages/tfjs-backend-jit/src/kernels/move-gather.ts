@@ -1,7 +1,6 @@
 /** Moving rows by index: gather, its gradient (a segment sum), and one-hot rows. */
-import { type Expr, f32x4, i32, v128 } from '../wasm/assembler.ts';
+import { f32x4, i32, v128 } from '../wasm/assembler.ts';
 import { type Features, input, output, type Recipe } from './kernel.ts';
-import type { Lane } from './loop-spec.ts';
 import { copyRows, planCopy } from './move-copy.ts';
 import { at, cutRows, fillRow, loadBlock, maxS, minS, rowKernel, storeBlock, walk } from './move-pieces.ts';
 
@@ -70,31 +69,4 @@ export function unsortedSegmentSum(n: number, inner: number, segments: number, _
     },
   );
   return { temps: [], steps: [{ kernel, args: [input(0), input(1), output(0)] }] };
-}
-
-/**
- * `OneHot`: indices [n] i32 → y [n, depth] with `on` at each row's index and `off` elsewhere; a row whose index is
- * outside [0, depth) is all `off`. One step; inputs: indices; outputs: y.
- */
-export function oneHot(n: number, depth: number, on: number, off: number, lane: Lane, _features: Features): Recipe {
-  const vector = (value: number): Expr => (lane === 'f32' ? v128.const_f32x4(value) : v128.const_i32x4(value | 0));
-  const about = {
-    name: `one-hot ${n}x${depth}`,
-    shape: [`${on}`, `${off}`, lane],
-    buffers: 2,
-    cut: cutRows(n, depth),
-    bytes: n * (depth + 1) * 4,
-  };
-  const kernel = rowKernel(about, (f, { from, to }) => {
-    const [row, index, out] = f.locals('i32', 3);
-    f.set(out, at(f.param(3), from, depth * 4));
-    f.for(row, from, to, 1, () => {
-      fillRow(f, depth, out, vector(off));
-      f.set(index, i32.load(at(f.param(2), row, 4)));
-      f.if(i32.lt_u(index, i32.const(depth)), () => {
-        f.push(v128.store32_lane(at(i32.sub(out, i32.const(depth * 4)), index, 4), vector(on), 0));
-      });
-    });
-  });
-  return { temps: [], steps: [{ kernel, args: [input(0), output(0)] }] };
 }

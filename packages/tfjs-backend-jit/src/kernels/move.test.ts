@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, suite, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Features, Recipe } from './kernel.ts';
-import { concat, gather, mirrorPad, oneHot, pad, tile, transposeCopy, unsortedSegmentSum } from './move.ts';
+import { concat, gather, mirrorPad, pad, transposeCopy, unsortedSegmentSum } from './move.ts';
 import { ALL_FEATURES, normal, runRecipe, seeded } from './testing.ts';
 
 type Data = Float32Array | Int32Array;
@@ -202,33 +202,6 @@ suite('kernels that move', () => {
     }
   });
 
-  test('tile agrees with the cpu backend', () => {
-    const cases: [number[], number[]][] = [
-      [[3], [4]],
-      [
-        [2, 3, 4],
-        [1, 2, 1],
-      ],
-      [
-        [2, 3, 4],
-        [3, 1, 2],
-      ],
-      [
-        [2, 1, 5],
-        [2, 7, 1],
-      ],
-      [
-        [2, 3],
-        [1, 1],
-      ],
-      [[20000], [3]],
-    ];
-    for (const [shape, reps] of cases) {
-      const x = ramp(sizeOf(shape));
-      moves((f) => tile(shape, reps, f), [x], tf.tile(tf.tensor(x, shape), reps));
-    }
-  });
-
   test('gather agrees with the cpu backend, batches included', () => {
     const cases: [number[], number[], number, number][] = [
       [[7, 5], [4], 0, 0],
@@ -275,20 +248,6 @@ suite('kernels that move', () => {
       const ids = ints(n, segments + 2).map((v) => v - 1); // some below 0, some beyond
       const expected = tf.unsortedSegmentSum(tf.tensor(x, [n, inner]), tf.tensor1d(ids, 'int32'), segments);
       moves((f) => unsortedSegmentSum(n, inner, segments, f), [x, ids], expected);
-    }
-  });
-
-  test('oneHot agrees with the cpu backend', () => {
-    for (const [n, depth] of [
-      [5, 3],
-      [40, 10],
-      [1000, 101],
-    ]) {
-      const indices = ints(n, depth + 4).map((v) => v - 2);
-      const floats = tf.oneHot(tf.tensor1d(indices, 'int32'), depth, 0.9, 0.1, 'float32');
-      moves((f) => oneHot(n, depth, 0.9, 0.1, 'f32', f), [indices], floats);
-      const whole = tf.oneHot(tf.tensor1d(indices, 'int32'), depth, 3, -1, 'int32');
-      moves((f) => oneHot(n, depth, 3, -1, 'i32', f), [indices], whole, 'i32');
     }
   });
 

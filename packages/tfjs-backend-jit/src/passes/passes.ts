@@ -2,7 +2,8 @@
 import type { Graph } from '../graph/graph.ts';
 import { foldPadding } from './fold-padding.ts';
 import { maskFromResult } from './mask-from-result.ts';
+import { transposes } from './transposes.ts';
 
 export function runPasses(graph: Graph): Graph {
-  return [foldPadding, maskFromResult].reduce((g, pass) => pass(g), graph);
+  return [foldPadding, maskFromResult, transposes].reduce((g, pass) => pass(g), graph);
 }

@@ -234,14 +234,14 @@ const resizes = (resize: Resize): Case[] =>
     tolerance: SUMS,
   }));
 
-/** `batch` is 1 for the nearest neighbour: the cpu kernel reads the first image's gradient for every image. */
+/** Square images: the cpu kernel of the bilinear gradient swaps height and width in the shape that it returns. `batch` is 1 for the nearest neighbour: the cpu kernel reads the first image's gradient for every image. */
 const resizeGradients = (resize: Resize, batch: number): Case[] =>
   SIZES.map((size) => ({
-    name: `5×6 to ${size}`,
+    name: `6×6 to ${size}`,
     run: () =>
       MODES.slice(0, 2).map(([corners]) =>
         tf.grad((x: tf.Tensor) => resize(x as tf.Tensor4D, [...size], corners, false))(
-          floats([batch, 5, 6, 3], 1),
+          floats([batch, 6, 6, 3], 1),
           floats([batch, ...size, 3], 2),
         ),
       ),
