@@ -15,9 +15,13 @@ const CHILD = join(import.meta.dirname, 'testing', 'child.ts');
 
 /** Runs a program of `child.ts`; rejects if it fails, or does not end by itself. */
 async function child(program: string, env: Readonly<Record<string, string>> = {}): Promise<string[]> {
-  const options = { env: { ...process.env, ...env }, timeout: 60_000 };
-  const { stdout } = await promisify(execFile)(process.execPath, [CHILD, program], options);
+  const { stdout } = await run(program, env);
   return stdout.trim().split('\n');
+}
+
+function run(program: string, env: Readonly<Record<string, string>>) {
+  const options = { env: { ...process.env, ...env }, timeout: 60_000 };
+  return promisify(execFile)(process.execPath, [CHILD, program], options);
 }
 
 test('1, 2 and 3 threads train to the same bits', async () => {
@@ -37,6 +41,15 @@ test('a process ends by itself when all is done, and not before', async () => {
 
 test('a number of threads that makes no sense is refused', async () => {
   await assert.rejects(child('idle', { JIT_THREADS: 'many' }), { stderr: /JIT_THREADS must be .* and is "many"/ });
+});
+
+test('JIT_DEBUG prints the stages that it names, and says which there are', async () => {
+  const { stderr } = await run('quiet', { JIT_DEBUG: 'graph,passes,plan,wasm,time' });
+  for (const stage of ['graph', 'passes', 'plan', 'wasm', 'time']) assert.match(stderr, new RegExp(`── ${stage} ──`));
+  assert.match(stderr, /%\d+ f32\[3\] = mul %\d+ %\d+\nreturn %\d+/);
+  const other = await run('idle', { JIT_DEBUG: 'plans' });
+  assert.match(other.stderr, /unknown stage "plans"; the stages are graph, passes, plan, wasm, time/);
+  assert.doesNotMatch(other.stderr, /──/);
 });
 
 test('where memory ends, the error names need, limit and a batch that fits, and all goes on', async () => {
@@ -156,6 +169,23 @@ test('thousands of tiny programs back to back, read at once, later, or never', a
   await Promise.all(reads);
   assert.deepEqual([...x.dataSync()], [4000, 4000.5]);
   x.dispose();
+});
+
+test('more programs than are kept', async () => {
+  await tf.setBackend('jit');
+  const bytes = () => (tf.memory() as unknown as { wasmBytes: number }).wasmBytes;
+  const all = async () => {
+    for (let n = 1; n <= 600; n++) {
+      const x = tf.tidy(() => tf.add(tf.fill([n], n), tf.range(0, n)));
+      const values = n % 2 === 0 ? x.dataSync() : await x.data();
+      assert.deepEqual([values.length, values[0], values[n - 1]], [n, n, 2 * n - 1]);
+      x.dispose();
+    }
+  };
+  await all();
+  const before = bytes();
+  await all();
+  assert.equal(bytes(), before, 'old programs give their memory back');
 });
 
 test('a loop that never yields may be long', async () => {
