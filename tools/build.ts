@@ -11,8 +11,13 @@ const ROOT = join(import.meta.dirname, '..');
 /** In the order of their dependencies: a package is compiled against the declarations of those before it. */
 export const PACKAGES = ['tfjs-backend-jit', 'residual'] as const;
 
-/** Folders beside `src` that the code reads at run time. */
-const ASSETS = ['data'];
+/** What the build makes or finds itself, whether a package lists it in `files` or not. */
+const OWN_FILES = ['src', 'dist', 'README.md', 'LICENSE'];
+
+/** What a package ships beside its code, such as data that it reads at run time: the rest of its `files`. */
+function assetsOf({ files = [] }: Pick<Manifest, 'files'>): readonly string[] {
+  return files.filter((file) => !OWN_FILES.includes(file));
+}
 
 export interface Manifest {
   readonly name: string;
@@ -27,12 +32,11 @@ export interface Manifest {
 
 /**
  * The package.json to publish: exports and commands point into `dist`, workspace packages are pinned to their version,
- * and what only development needs is gone. `assets` are the names of the folders that ship beside `dist`.
+ * and what only development needs is gone.
  */
 export function publishedManifest(
   { devDependencies: _, scripts: __, ...kept }: Manifest,
   versions: Readonly<Record<string, string>>,
-  assets: readonly string[],
 ): object {
   const exports = Object.fromEntries(
     Object.entries(kept.exports).map(([name, file]) => [
@@ -46,7 +50,7 @@ export function publishedManifest(
     ...kept,
     exports,
     ...(bin === undefined ? {} : { bin }),
-    files: [...new Set([...(kept.files ?? []), ...assets])],
+    files: ['dist', ...assetsOf(kept), 'README.md', 'LICENSE'],
     ...(dependencies === undefined ? {} : { dependencies }),
   };
 }
@@ -78,10 +82,9 @@ function stage(out: string, manifest: Manifest, versions: Readonly<Record<string
   mkdirSync(target, { recursive: true });
   compile(out, manifest.name);
 
-  const assets = ASSETS.filter((name) => existsSync(join(source, name)));
-  for (const asset of assets)
+  for (const asset of assetsOf(manifest))
     cpSync(join(source, asset), join(target, asset), { recursive: true, filter: (path) => extname(path) !== '.ts' });
-  const published = publishedManifest(manifest, versions, assets);
+  const published = publishedManifest(manifest, versions);
   writeFileSync(join(target, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
 
   cpSync(join(ROOT, 'LICENSE'), join(target, 'LICENSE'));

@@ -132,6 +132,8 @@ test('the tarballs hold code, declarations, data and licence, and neither source
     const unwanted = files.filter((file) => /(?<!\.d)\.ts$|\.test\.|(^|[/\\])testing\./.test(file));
     assert.deepEqual(unwanted, [], `${name} ships what only development needs`);
   }
+  const embedded = join(installed, 'node_modules', 'residual', 'data', 'fashion-mnist');
+  assert.ok(existsSync(join(embedded, 'train-images-idx3-ubyte.gz')), 'residual lacks its embedded data set');
 });
 
 test('the manifest points into dist, pins the workspace and drops development', () => {
@@ -140,18 +142,18 @@ test('the manifest points into dist, pins the workspace and drops development', 
     version: '2.0.0',
     exports: { '.': './src/index.ts' },
     bin: { residual: './src/cli/main.ts' },
-    files: ['dist'],
+    files: ['src', 'data/digits'],
     dependencies: { sharp: '^1.0.0', 'tfjs-backend-jit': '*' },
     devDependencies: { esbuild: '1.0.0' },
     scripts: { test: 'node --test' },
   };
-  assert.deepEqual(publishedManifest(manifest, { 'tfjs-backend-jit': '0.3.0' }, ['data']), {
+  assert.deepEqual(publishedManifest(manifest, { 'tfjs-backend-jit': '0.3.0' }), {
     name: 'residual',
     version: '2.0.0',
     exports: { '.': { types: './dist/index.d.ts', default: './dist/index.js' } },
     bin: { residual: 'dist/cli/main.js' },
-    files: ['dist', 'data'],
+    files: ['dist', 'data/digits', 'README.md', 'LICENSE'],
     dependencies: { sharp: '^1.0.0', 'tfjs-backend-jit': '0.3.0' },
   });
-  assert.throws(() => publishedManifest({ ...manifest, exports: { '.': './lib/a.ts' } }, {}, []), /expected \.\/src/);
+  assert.throws(() => publishedManifest({ ...manifest, exports: { '.': './lib/a.ts' } }, {}), /expected \.\/src/);
 });
