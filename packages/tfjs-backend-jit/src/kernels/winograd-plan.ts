@@ -29,8 +29,9 @@ export interface WinogradOptions {
 export function convolve(c: Convolution, rotated: boolean, features: Features, options: WinogradOptions): Recipe {
   const grid = gridOf(c, options.m ?? tileSize(c));
   if ((options.cut ?? convolutionCut(c, grid)) === 'tiles') {
-    // 24 tiles keep V and M near the core up to 128 channels and read U fast enough; 16 pieces serve 8 threads.
-    const block = options.block ?? clamp(floorTo(grid.tiles / 16, 6), 12, 24);
+    // V, M and U (0.6 MB at 64 × 64 channels) of 12 tiles fit in 1 MB of cache; a larger U is read less often.
+    const most = c.inChannels * c.outChannels <= 64 * 64 ? 12 : 24;
+    const block = options.block ?? clamp(floorTo(grid.tiles / 16, 6), 12, most);
     return convolveByTiles(c, grid, Math.min(block, grid.tiles), rotated, features);
   }
   // Two panels share what is read of V; U of one is 1.2 MB at 512 channels. At least 8 pieces, for 8 threads.
@@ -46,13 +47,14 @@ export function convolveGradient(c: Convolution, features: Features, options: Wi
   if ((options.cut ?? gradientCut(c, grid)) === 'tiles') {
     // Gathering a piece's dU costs as much as 6 of its tiles: 8 pieces, or 16 where each still has 96 tiles.
     const range = Math.min(options.range ?? Math.ceil(tiles / (tiles >= 16 * 96 ? 16 : 8)), tiles);
-    return gradientByTiles(c, grid, { range, block: Math.min(options.block ?? 96, range) }, features);
+    // V, D and dU (0.6 MB at 64 × 64 channels) of 16 tiles fit in 1 MB of cache; a larger dU is read less often.
+    const block = options.block ?? evenly(range, c.inChannels * c.outChannels <= 64 * 64 ? 16 : 64);
+    return gradientByTiles(c, grid, { range, block: Math.min(block, range) }, features);
   }
   const [inBlock, outBlock] = channelBlocks(c);
   const fit = Math.floor(ROUND_BYTES / (grid.planes * 4 * (c.inChannels + c.outChannels)));
-  const rounds = Math.ceil(tiles / Math.max(fit, 1));
-  const round = options.range ?? Math.ceil(tiles / rounds / 4) * 4;
-  const cuts = { round: Math.min(round, tiles), tiles: 8, inBlock, outBlock, ...options.blocks };
+  const round = Math.min(options.range ?? evenly(tiles, Math.max(fit, 4)), tiles);
+  const cuts = { round, tiles: 8, inBlock, outBlock, ...options.blocks };
   return gradientByChannels(c, grid, cuts, features);
 }
 
@@ -68,10 +70,14 @@ function tileSize(c: Convolution): TileSize {
   return cost(4) < cost(2) ? 4 : 2;
 }
 
-/** By tiles, U goes to memory and comes back for every block; by channels, V does. */
-function convolutionCut(c: Convolution, { tiles }: Grid): 'tiles' | 'channels' {
-  return tiles >= 192 && tiles * 128 >= c.inChannels * c.outChannels ? 'tiles' : 'channels';
+/** By tiles, U goes to memory and comes back for every block; by channels, V does, whole. */
+function convolutionCut(c: Convolution, { tiles, planes }: Grid): 'tiles' | 'channels' {
+  const v = planes * tiles * c.inChannels * 4;
+  return v > V_BYTES || (tiles >= 192 && tiles * 128 >= c.inChannels * c.outChannels) ? 'tiles' : 'channels';
 }
+
+/** The most that V of all tiles may take. */
+const V_BYTES = 64e6;
 
 /** By tiles, a piece has a dU of its own (2.4 MB at 128 × 128 channels), and there must be tiles for 8 pieces. */
 function gradientCut(c: Convolution, { tiles }: Grid): 'tiles' | 'channels' {
@@ -94,5 +100,8 @@ function channelBlocks(c: Convolution): readonly [inBlock: number, outBlock: num
 const ROUND_BYTES = 20e6;
 
 const clamp = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
+
+/** The size of parts of `total` that are as equal as can be, near `most` at most, and multiples of 4 (unrolled loops). */
+const evenly = (total: number, most: number): number => Math.ceil(total / Math.ceil(total / most) / 4) * 4;
 
 const floorTo = (x: number, step: number): number => Math.floor(x / step) * step;
