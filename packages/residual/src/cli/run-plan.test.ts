@@ -55,8 +55,8 @@ test('contradictions are mistakes of use', () => {
 });
 
 test('the random crop reaches an eighth of the shorter side unless told otherwise', () => {
-  assert.equal(cropPaddingOf(planOf(), [28, 28, 1]), 4);
-  assert.equal(cropPaddingOf(planOf(), [224, 320, 3]), 28);
+  assert.equal(cropPaddingOf(planOf('photos'), [32, 32, 1]), 4);
+  assert.equal(cropPaddingOf(planOf('photos'), [224, 320, 3]), 28);
   assert.equal(cropPaddingOf(planOf('--crop-padding', '0'), [28, 28, 1]), 0);
 });
 
