@@ -13,7 +13,6 @@ const HELP = `npm run test:conformance -- [options]
 
   --filter REGEX    only specs whose full name matches, e.g. --filter '^conv2d'
   --backend NAME    only this backend (${BACKENDS.join(', ')}); without cpu nothing is compared
-  --compiled        compile every program at once instead of running small new ones on the cpu kernels
                     (the same as JIT_COMPILE=always)
   --verbose         whole messages of failing specs instead of their first lines
   --limit N         print at most N failing specs (default 200)
@@ -33,7 +32,6 @@ async function main(): Promise<number> {
     options: {
       filter: { type: 'string' },
       backend: { type: 'string' },
-      compiled: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
       limit: { type: 'string', default: '200' },
       help: { type: 'boolean', default: false },
@@ -49,14 +47,13 @@ async function main(): Promise<number> {
     return 2;
   }
   const backends = only === undefined ? BACKENDS : [only];
-  const env = { ...process.env, ...(values.compiled ? { JIT_COMPILE: 'always' } : {}) };
   const limit = Number(values.limit);
 
   const outcomes = new Map<BackendName, Outcome>();
   for (const backend of backends) {
     const bundle = join(import.meta.dirname, '..', '.cache', 'conformance', `${backend}.mjs`);
     await bundleSuite(backend, bundle);
-    const outcome = await runBundle(bundle, { filter: values.filter, env });
+    const outcome = await runBundle(bundle, { filter: values.filter });
     outcomes.set(backend, outcome);
     const { passed, failed, skipped } = tally(outcome.results);
     console.log(`${backend}: ${passed} passed, ${failed} failed, ${skipped} skipped (${outcome.seconds.toFixed(1)} s)`);
