@@ -179,7 +179,6 @@ function argumentForm(fn: ScalarFn, index: number): Form {
 }
 
 export const arity = (fn: ScalarFn): number => ALL[fn].args;
-export const resultForm = (fn: ScalarFn): Form => ALL[fn].form;
 /** Rough cost of `fn` in vector instructions. */
 export const cost = (fn: ScalarFn): number => ALL[fn].cost;
 

@@ -12,14 +12,14 @@ import { matMul } from '../kernels/matmul.ts';
 import { avgPool, avgPoolGrad, maxPool, maxPoolGrad } from '../kernels/pool.ts';
 import { broadcasting } from './elementwise.ts';
 import { activate } from './reduce.ts';
-import { floats, isFloat, type Rules, rule } from './rule.ts';
+import { floats, isFloat, type Rules, rule, type TensorType } from './rule.ts';
 
 type Padding = 'valid' | 'same' | number | backend_util.ExplicitPadding;
 
 interface ConvAttrs {
   readonly strides: number | [number, number];
   readonly pad: Padding;
-  readonly dataFormat: 'NHWC' | 'NCHW';
+  readonly dataFormat?: 'NHWC' | 'NCHW';
   readonly dilations?: number | [number, number];
   readonly dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
@@ -51,7 +51,12 @@ function geometry(info: backend_util.Conv2DInfo): Conv2DShape {
   };
 }
 
-function convInfo(x: readonly number[], filter: readonly number[], a: ConvAttrs): backend_util.Conv2DInfo {
+function convInfo(
+  x: readonly number[],
+  filter: readonly number[],
+  a: ConvAttrs,
+  depthwise: boolean,
+): backend_util.Conv2DInfo {
   return backend_util.computeConv2DInfo(
     x as Shape4D,
     filter as Shape4D,
@@ -59,7 +64,7 @@ function convInfo(x: readonly number[], filter: readonly number[], a: ConvAttrs)
     a.dilations ?? 1,
     a.pad as 'same',
     a.dimRoundingMode,
-    false,
+    depthwise,
     'channelsLast',
   );
 }
@@ -75,34 +80,39 @@ function poolInfo(x: readonly number[], a: PoolAttrs): backend_util.Conv2DInfo {
   return backend_util.computePool2DInfo(x as Shape4D, a.filterSize, a.strides, 1, a.pad as 'same', a.dimRoundingMode);
 }
 
-type DepthwiseAttrs = Omit<ConvAttrs, 'dataFormat'>;
-
-function depthwiseInfo(x: readonly number[], filter: readonly number[], a: DepthwiseAttrs): backend_util.Conv2DInfo {
-  return backend_util.computeConv2DInfo(
-    x as Shape4D,
-    filter as Shape4D,
-    a.strides,
-    a.dilations ?? 1,
-    a.pad as 'same',
-    a.dimRoundingMode,
-    true,
-  );
+/** The three directions of one kind of convolution. */
+interface Family {
+  readonly covers: (attrs: ConvAttrs) => boolean;
+  readonly info: (x: readonly number[], filter: readonly number[], attrs: ConvAttrs) => backend_util.Conv2DInfo;
+  /** The names and kernels of forward, input gradient and filter gradient. */
+  readonly names: readonly [string, string, string];
+  readonly builds: (info: backend_util.Conv2DInfo) => readonly [WindowBuild, WindowBuild, WindowBuild];
 }
 
-/** One of the three depthwise convolutions. */
-function depthwise(
-  g: Graph,
-  name: string,
-  info: backend_util.Conv2DInfo,
-  inputs: readonly Value[],
-  out: Shape,
-  build: (shape: DepthwiseShape, features: Features) => Recipe,
-): Value {
-  const channelMultiplier = info.outChannels / info.inChannels;
-  return g.windowed(name, geometry(info), inputs, out, (shape, features) =>
-    build({ ...shape, channelMultiplier }, features),
-  );
-}
+const full: Family = {
+  covers: ({ dataFormat }) => dataFormat === 'NHWC',
+  info: (x, filter, attrs) => convInfo(x, filter, attrs, false),
+  names: ['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter'],
+  builds: () => [conv2d, conv2dBackpropInput, conv2dBackpropFilter],
+};
+
+const depthwise: Family = {
+  covers: () => true,
+  info: (x, filter, attrs) => convInfo(x, filter, attrs, true),
+  names: ['DepthwiseConv2d', 'DepthwiseBackpropInput', 'DepthwiseBackpropFilter'],
+  builds({ inChannels, outChannels }) {
+    const channelMultiplier = outChannels / inChannels;
+    const withMultiplier =
+      (build: (shape: DepthwiseShape, features: Features) => Recipe): WindowBuild =>
+      (shape, features) =>
+        build({ ...shape, channelMultiplier }, features);
+    return [
+      withMultiplier(depthwiseConv2d),
+      withMultiplier(depthwiseBackpropInput),
+      withMultiplier(depthwiseBackpropFilter),
+    ];
+  },
+};
 
 /** Both matrices over one batch, broadcast where one has a batch of 1. */
 function product(
@@ -154,6 +164,65 @@ function finish(g: Graph, y: Value, bias: Value | undefined, attrs: FusedAttrs):
   return activate(g, sum, attrs.activation, attrs.leakyreluAlpha);
 }
 
+type ConvInputs = { readonly x: TensorInfo; readonly filter: TensorInfo };
+
+function convolvedShape({ covers, info }: Family, { x, filter }: ConvInputs, attrs: ConvAttrs): TensorType[] | null {
+  if (!covers(attrs) || x.shape[3] !== filter.shape[2]) return null;
+  return [floats(info(x.shape, filter.shape, attrs).outShape)];
+}
+
+function convolve(g: Graph, family: Family, x: Value, filter: Value, attrs: ConvAttrs, out: Shape): Value {
+  const info = family.info(x.shape, filter.shape, attrs);
+  return g.windowed(family.names[0], geometry(info), [x, filter], out, family.builds(info)[0]);
+}
+
+function convolution(family: Family) {
+  return rule<ConvAttrs>({
+    infer: ({ x, filter }, attrs) => (isFloat(x, filter) ? convolvedShape(family, { x, filter }, attrs) : null),
+    lower: (g, { x, filter }, attrs, [out]) => [convolve(g, family, x, filter, attrs, out.shape)],
+  });
+}
+
+function fusedConvolution(family: Family) {
+  return rule<ConvAttrs & FusedAttrs>({
+    infer(inputs, attrs) {
+      const { x, filter } = inputs;
+      return knows(attrs, inputs) ? convolvedShape(family, { x, filter }, attrs) : null;
+    },
+    lower: (g, { x, filter, bias }, attrs, [out]) => [
+      finish(g, convolve(g, family, x, filter, attrs, out.shape), bias, attrs),
+    ],
+  });
+}
+
+function inputGradient(family: Family) {
+  return rule<ConvAttrs & { inputShape: number[] }>({
+    infer({ dy, filter }, attrs) {
+      if (!family.covers(attrs) || !isFloat(dy, filter)) return null;
+      if (!sameShape(family.info(attrs.inputShape, filter.shape, attrs).outShape, dy.shape)) return null;
+      return [floats(attrs.inputShape)];
+    },
+    lower(g, { dy, filter }, attrs, [out]) {
+      const info = family.info(attrs.inputShape, filter.shape, attrs);
+      return [g.windowed(family.names[1], geometry(info), [dy, filter], out.shape, family.builds(info)[1])];
+    },
+  });
+}
+
+function filterGradient(family: Family) {
+  return rule<ConvAttrs & { filterShape: number[] }>({
+    infer({ x, dy }, attrs) {
+      if (!family.covers(attrs) || !isFloat(x, dy)) return null;
+      if (!sameShape(family.info(x.shape, attrs.filterShape, attrs).outShape, dy.shape)) return null;
+      return [floats(attrs.filterShape)];
+    },
+    lower(g, { x, dy }, attrs, [out]) {
+      const info = family.info(x.shape, attrs.filterShape, attrs);
+      return [g.windowed(family.names[2], geometry(info), [x, dy], out.shape, family.builds(info)[2])];
+    },
+  });
+}
+
 /** One pooled image. As in the cpu kernels a window of one pixel that keeps the size changes nothing, padding or not. */
 function pooled(g: Graph, name: string, x: Value, attrs: PoolAttrs, out: Shape, build: WindowBuild): Value {
   const shape = geometry(poolInfo(x.shape, attrs));
@@ -178,92 +247,14 @@ export const contract: Rules = {
       return [finish(g, product(g, a, b, attrs.transposeA, attrs.transposeB, out.shape), bias, attrs)];
     },
   }),
-  Conv2D: rule<ConvAttrs>({
-    infer({ x, filter }, attrs) {
-      if (attrs.dataFormat !== 'NHWC' || !isFloat(x, filter) || x.shape[3] !== filter.shape[2]) return null;
-      return [floats(convInfo(x.shape, filter.shape, attrs).outShape)];
-    },
-    lower(g, { x, filter }, attrs, [out]) {
-      const shape = geometry(convInfo(x.shape, filter.shape, attrs));
-      return [g.windowed('Conv2D', shape, [x, filter], out.shape, conv2d)];
-    },
-  }),
-  FusedConv2D: rule<ConvAttrs & FusedAttrs>({
-    infer(inputs, attrs) {
-      const { x, filter } = inputs;
-      if (attrs.dataFormat !== 'NHWC' || !knows(attrs, inputs) || x.shape[3] !== filter.shape[2]) return null;
-      return [floats(convInfo(x.shape, filter.shape, attrs).outShape)];
-    },
-    lower(g, { x, filter, bias }, attrs, [out]) {
-      const shape = geometry(convInfo(x.shape, filter.shape, attrs));
-      return [finish(g, g.windowed('Conv2D', shape, [x, filter], out.shape, conv2d), bias, attrs)];
-    },
-  }),
-  Conv2DBackpropInput: rule<ConvAttrs & { inputShape: number[] }>({
-    infer({ dy, filter }, attrs) {
-      if (attrs.dataFormat !== 'NHWC' || !isFloat(dy, filter)) return null;
-      if (!sameShape(convInfo(attrs.inputShape, filter.shape, attrs).outShape, dy.shape)) return null;
-      return [floats(attrs.inputShape)];
-    },
-    lower(g, { dy, filter }, attrs, [out]) {
-      const shape = geometry(convInfo(attrs.inputShape, filter.shape, attrs));
-      return [g.windowed('Conv2DBackpropInput', shape, [dy, filter], out.shape, conv2dBackpropInput)];
-    },
-  }),
-  Conv2DBackpropFilter: rule<ConvAttrs & { filterShape: number[] }>({
-    infer({ x, dy }, attrs) {
-      if (attrs.dataFormat !== 'NHWC' || !isFloat(x, dy)) return null;
-      if (!sameShape(convInfo(x.shape, attrs.filterShape, attrs).outShape, dy.shape)) return null;
-      return [floats(attrs.filterShape)];
-    },
-    lower(g, { x, dy }, attrs, [out]) {
-      const shape = geometry(convInfo(x.shape, attrs.filterShape, attrs));
-      return [g.windowed('Conv2DBackpropFilter', shape, [x, dy], out.shape, conv2dBackpropFilter)];
-    },
-  }),
-  DepthwiseConv2dNative: rule<DepthwiseAttrs>({
-    infer({ x, filter }, attrs) {
-      if (!isFloat(x, filter) || x.shape[3] !== filter.shape[2]) return null;
-      return [floats(depthwiseInfo(x.shape, filter.shape, attrs).outShape)];
-    },
-    lower(g, { x, filter }, attrs, [out]) {
-      const info = depthwiseInfo(x.shape, filter.shape, attrs);
-      return [depthwise(g, 'DepthwiseConv2d', info, [x, filter], out.shape, depthwiseConv2d)];
-    },
-  }),
-  FusedDepthwiseConv2D: rule<DepthwiseAttrs & FusedAttrs>({
-    infer(inputs, attrs) {
-      const { x, filter } = inputs;
-      if (!knows(attrs, inputs) || x.shape[3] !== filter.shape[2]) return null;
-      return [floats(depthwiseInfo(x.shape, filter.shape, attrs).outShape)];
-    },
-    lower(g, { x, filter, bias }, attrs, [out]) {
-      const info = depthwiseInfo(x.shape, filter.shape, attrs);
-      return [finish(g, depthwise(g, 'DepthwiseConv2d', info, [x, filter], out.shape, depthwiseConv2d), bias, attrs)];
-    },
-  }),
-  DepthwiseConv2dNativeBackpropInput: rule<DepthwiseAttrs & { inputShape: number[] }>({
-    infer({ dy, filter }, attrs) {
-      if (!isFloat(dy, filter)) return null;
-      if (!sameShape(depthwiseInfo(attrs.inputShape, filter.shape, attrs).outShape, dy.shape)) return null;
-      return [floats(attrs.inputShape)];
-    },
-    lower(g, { dy, filter }, attrs, [out]) {
-      const info = depthwiseInfo(attrs.inputShape, filter.shape, attrs);
-      return [depthwise(g, 'DepthwiseBackpropInput', info, [dy, filter], out.shape, depthwiseBackpropInput)];
-    },
-  }),
-  DepthwiseConv2dNativeBackpropFilter: rule<DepthwiseAttrs & { filterShape: number[] }>({
-    infer({ x, dy }, attrs) {
-      if (!isFloat(x, dy)) return null;
-      if (!sameShape(depthwiseInfo(x.shape, attrs.filterShape, attrs).outShape, dy.shape)) return null;
-      return [floats(attrs.filterShape)];
-    },
-    lower(g, { x, dy }, attrs, [out]) {
-      const info = depthwiseInfo(x.shape, attrs.filterShape, attrs);
-      return [depthwise(g, 'DepthwiseBackpropFilter', info, [x, dy], out.shape, depthwiseBackpropFilter)];
-    },
-  }),
+  Conv2D: convolution(full),
+  FusedConv2D: fusedConvolution(full),
+  Conv2DBackpropInput: inputGradient(full),
+  Conv2DBackpropFilter: filterGradient(full),
+  DepthwiseConv2dNative: convolution(depthwise),
+  FusedDepthwiseConv2D: fusedConvolution(depthwise),
+  DepthwiseConv2dNativeBackpropInput: inputGradient(depthwise),
+  DepthwiseConv2dNativeBackpropFilter: filterGradient(depthwise),
   MaxPool: rule<PoolAttrs>({
     infer: ({ x }, attrs) => (isFloat(x) ? [floats(poolInfo(x.shape, attrs).outShape)] : null),
     lower: (g, { x }, attrs, [out]) => [pooled(g, 'MaxPool', x, attrs, out.shape, maxPool)],

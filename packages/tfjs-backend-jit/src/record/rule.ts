@@ -1,7 +1,7 @@
 /** How a TF.js kernel is recorded and lowered: what it yields, and what it becomes in the compiler's graph. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph/graph.ts';
-import { type Shape, sizeOf } from '../graph/shape.ts';
+import type { Shape } from '../graph/shape.ts';
 import type { Lane } from '../kernels/loop-spec.ts';
 
 /** The types that compiled code holds; the others stay with the cpu kernels. */
@@ -42,11 +42,6 @@ export function isFloat(...infos: readonly TensorInfo[]): boolean {
 
 export function isCompiled(dtype: string): dtype is CompiledType {
   return dtype === 'float32' || dtype === 'int32' || dtype === 'bool';
-}
-
-/** A size of 0 anywhere: left to the cpu kernels. */
-export function isEmpty(...shapes: readonly Shape[]): boolean {
-  return shapes.some((shape) => sizeOf(shape) === 0);
 }
 
 export function floats(shape: Shape): TensorType {
