@@ -29,7 +29,7 @@ export interface RunPlan {
     readonly resize: ResizeMode;
     readonly validation?: number;
     readonly test: number;
-    /** Pixels; an eighth of the size where it is missing. */
+    /** Pixels; the data's default part of the size where it is missing. */
     readonly cropPadding?: number;
     readonly flip: boolean;
   };

@@ -8,6 +8,11 @@ import { jsonOption, machineOptions } from './options.ts';
 const usual = defaultsFor('');
 const embedded = defaultsFor(defaultData);
 
+/** The default as help shows it: the usual one, and the embedded data's where that is another. */
+function shown(name: 'epochs' | 'batch' | 'lr' | 'warmup'): string | number {
+  return usual[name] === embedded[name] ? usual[name] : `${usual[name]}; ${embedded[name]} for ${defaultData}`;
+}
+
 export const trainOptions = {
   data: { kind: 'text', value: 'DATA', help: 'the same as the argument DATA', default: defaultData, group: 'Data' },
   size: {
@@ -59,7 +64,7 @@ export const trainOptions = {
     min: 0,
     max: 4096,
     help: 'random crops: shift by up to N pixels',
-    default: 'an eighth of the size',
+    default: `an eighth of the size; none for ${defaultData}`,
     group: 'Data',
   },
   flip: {
@@ -108,7 +113,7 @@ export const trainOptions = {
     min: 1,
     max: 100_000,
     help: `passes over the training images`,
-    default: `${usual.epochs}; ${embedded.epochs} for ${defaultData}`,
+    default: shown('epochs'),
     group: 'Training',
   },
   batch: {
@@ -117,7 +122,7 @@ export const trainOptions = {
     min: 1,
     max: 65_536,
     help: 'images per step',
-    default: usual.batch,
+    default: shown('batch'),
     group: 'Training',
   },
   lr: {
@@ -126,7 +131,7 @@ export const trainOptions = {
     min: 0,
     above: true,
     help: 'peak learning rate; it falls to 0 along a cosine',
-    default: usual.lr,
+    default: shown('lr'),
     group: 'Training',
   },
   momentum: {
@@ -163,7 +168,7 @@ export const trainOptions = {
     value: 'N',
     min: 0,
     help: 'epochs in which the learning rate climbs to its peak',
-    default: usual.warmup,
+    default: shown('warmup'),
     group: 'Training',
   },
   seed: {
