@@ -204,7 +204,11 @@ export class Engine {
     if (bytes <= block.bytes) return;
     if (block.bytes > 0) this.heap.release(block.address);
     block.bytes = 0; // should the allocation fail, there is no block
-    block.address = this.heap.alloc(bytes);
-    block.bytes = bytes;
+    // A step's second program needs a little more than its first (the optimizer's slots). What the block leaves behind
+    // stays resident, so it is made a quarter longer than asked: pages that nobody touches cost nothing.
+    const roomy = Math.min(Math.ceil(bytes * 1.25), Math.floor(this.heap.room / 2));
+    const size = Math.max(bytes, roomy);
+    block.address = this.heap.alloc(size);
+    block.bytes = size;
   }
 }

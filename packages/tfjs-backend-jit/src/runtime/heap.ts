@@ -61,6 +61,11 @@ export class Heap {
     return this.limit - this.used;
   }
 
+  /** Bytes that have not been given out yet, in one piece: the rest of the memory beyond the last block. */
+  get room(): number {
+    return this.limit - this.end;
+  }
+
   /** Returns the address of `bytes` bytes, contents undefined. Throws `HeapFull`. */
   alloc(bytes: number): number {
     const size = roundUp(Math.max(bytes, 4));
