@@ -44,6 +44,7 @@ function program(launches: number): Compiled {
     slots: 2,
     outputs: [],
     fresh: [],
+    kept: [],
     arenaBytes: 0,
     scratchBytes: 0,
     kernels: [rotate],

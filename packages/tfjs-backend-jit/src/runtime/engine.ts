@@ -38,7 +38,12 @@ interface Job {
   readonly uploads: readonly Upload[];
   readonly arena: number;
   readonly scratch: number;
+  /** Launches whose results are still there. */
+  readonly skip: readonly number[];
 }
+
+/** More pieces than any launch has, and far from overflow as threads count on. */
+const ALL_TAKEN = 2 ** 30;
 
 /** Memory that every program uses in turn. */
 interface Block {
@@ -108,10 +113,10 @@ export class Engine {
   }
 
   /** Queues a run; returns its number. `reserve` was called for it. */
-  run(program: Loaded, pointers: readonly number[], uploads: readonly Upload[]): number {
+  run(program: Loaded, pointers: readonly number[], uploads: readonly Upload[], skip: readonly number[] = []): number {
     // The blocks of now: a later, larger one may lie where this job's inputs still are.
     const blocks = { arena: this.arena.address, scratch: this.scratch.address };
-    const job: Job = { number: this.nextJob++, program, pointers, uploads, ...blocks };
+    const job: Job = { number: this.nextJob++, program, pointers, uploads, skip, ...blocks };
     program.lastRun = job.number;
     this.queue.push(job);
     this.advance();
@@ -165,6 +170,8 @@ export class Engine {
     const counters = counterBytes(launches.length);
     const { i32 } = this.heap;
     i32.fill(0, program.control / 4, (program.control + counters) / 4);
+    // A launch is skipped by telling the threads that all of its pieces are taken.
+    for (const launch of job.skip) i32[program.control / 4 + launch] = ALL_TAKEN;
     pointers.forEach((pointer, slot) => {
       i32[(program.control + counters) / 4 + slot] = pointer;
     });
