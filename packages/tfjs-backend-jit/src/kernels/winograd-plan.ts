@@ -63,14 +63,17 @@ export function convolveGradient(c: Convolution, features: Features, options: Wi
 /** Tiles that cost as much as the transforms of a filter or of its gradient, per plane, input and output channel. */
 const FILTER_TILES = 6;
 
-/** Tiles whose products take as long as reading a plane of a kept U from memory (512 channels: 26 µs, a tile 2.8). */
-const KEPT_TILES = 10;
+/**
+ * Tiles whose products take as long as reading a plane of a kept U from memory: of 512 channels 26 µs on a quiet
+ * machine, 40 µs on a busy one; a tile 2.8 µs.
+ */
+const KEPT_TILES = 14;
 
 /** F(4×4) does less than F(2×2), unless its tiles are few or reach far over the edges. */
 function tileSize(c: Convolution, steady: boolean): TileSize {
   const cost = (m: TileSize) => {
     const { planes, tiles } = gridOf(c, m);
-    return planes * (steady ? Math.max(tiles, KEPT_TILES) : tiles + FILTER_TILES);
+    return planes * (tiles + (steady ? KEPT_TILES : FILTER_TILES));
   };
   return cost(4) < cost(2) ? 4 : 2;
 }
