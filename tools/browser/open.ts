@@ -27,6 +27,8 @@ export interface OpenOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** JavaScript that runs before the module. */
   readonly before?: string;
+  /** Hears each line of the page's console at once. */
+  readonly hear?: ((text: string) => void) | undefined;
   /** Files beside the page, by path. */
   readonly files?: Files;
 }
@@ -40,14 +42,17 @@ export interface Opened {
 
 /** A page with `code` as its module. Resolves when the module has run. */
 export async function openPage(browser: Browser, code: string, options: OpenOptions = {}): Promise<Opened> {
-  const { isolated = true, settings = {}, before = '', files = {} } = options;
+  const { isolated = true, settings = {}, before = '', hear = () => {}, files = {} } = options;
   const html = `<!doctype html><title>test</title><link rel="icon" href="data:,">
     <script>globalThis.tfjsBackendJit = ${JSON.stringify(settings)}; ${before}</script>
     <script type="module">globalThis.loaded = import('/module.js').then(() => true);</script>`;
   const site: Site = await serve({ '/index.html': html, '/module.js': code, ...files }, isolated);
   const page = await browser.newPage();
   const said: string[] = [];
-  page.on('console', (message) => said.push(message.text()));
+  page.on('console', (message) => {
+    said.push(message.text());
+    hear(message.text());
+  });
   page.on('pageerror', (error) => said.push(String(error)));
   const close = async () => {
     await page.close();
