@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Peer } from './child.ts';
-import { findPeer, ours, PEERS, type PeerName, type Places, type Shortcut } from './peers.ts';
+import { findPeer, ours, oursInPage, PEERS, type PeerName, type Places, type Shortcut } from './peers.ts';
 import { type Line, reportOf, tableOf } from './report.ts';
 import { median, type Work, workOf } from './work.ts';
 
@@ -17,6 +17,7 @@ const HELP = `npm run bench -- train|infer [options]
   --runs N                rounds (default 5)
   --seconds S             least time of a turn (default 2)
   --peers LIST            of ${PEERS.join(', ')}, or none (default: all that are found)
+  --page                  measure this project's backend in a page of headless Chromium, not in Node
   --python PATH           the interpreter that has torch
   --onnxruntime FOLDER    a folder in which onnxruntime-node is installed
   --json                  one object instead of the table
@@ -33,6 +34,7 @@ interface Options {
   /** Undefined: all that are found. */
   readonly peers: readonly PeerName[] | undefined;
   readonly places: Places;
+  readonly page: boolean;
   readonly json: boolean;
 }
 
@@ -64,6 +66,7 @@ function parse(): Options | undefined {
       ...(values.python === undefined ? {} : { python: values.python }),
       ...(values.onnxruntime === undefined ? {} : { onnxruntime: values.onnxruntime }),
     },
+    page: values.page,
     json: values.json,
   };
 }
@@ -78,6 +81,7 @@ function read() {
       runs: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '2' },
       peers: { type: 'string' },
+      page: { type: 'boolean', default: false },
       python: { type: 'string' },
       onnxruntime: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -115,9 +119,9 @@ async function warmUp(peer: Peer, seconds: number): Promise<void> {
 }
 
 /** Starts every peer that is found, warm. One that is missing or fails is an error only if it was asked for by name. */
-async function startPeers({ work, peers, places, seconds }: Options): Promise<readonly Runner[]> {
+async function startPeers({ work, peers, places, page, seconds }: Options): Promise<readonly Runner[]> {
   const runners: Runner[] = [];
-  for (const name of peers ?? PEERS) {
+  for (const name of peers ?? PEERS.filter((peer) => !(page && peer === 'chromium'))) {
     try {
       const plan = await findPeer(name, work, places);
       if ('absent' in plan) throw new Error(`${name}: ${plan.absent}`);
@@ -164,8 +168,8 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
-  const { work, runs, seconds, json } = options;
-  const jit: Runner = { peer: await Peer.start('jit', ours(work)), rates: [] };
+  const { work, runs, seconds, page, json } = options;
+  const jit: Runner = { peer: await Peer.start('jit', page ? oursInPage(work) : ours(work)), rates: [] };
   progress('jit: warms up');
   await warmUp(jit.peer, seconds);
   const peers = await startPeers(options);

@@ -28,7 +28,7 @@ export function compile(recording: Recording, features: Features): Compiled {
   const plan = planMemory(tasks, optimised.inputs, optimised.outputs, recording.donatable);
   debug('plan', () => printPlan(plan));
   const kernels = [...new Map(plan.launches.map(({ kernel }) => [kernel.key, kernel])).values()];
-  const wasm = emitProgram(plan.launches, kernels, debug.timed);
+  const wasm = emitProgram(plan.launches, kernels, debug.timed, features.shared);
   return { ...plan, kernels, wasm };
 }
 

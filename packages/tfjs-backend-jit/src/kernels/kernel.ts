@@ -11,6 +11,8 @@ export interface Features {
   readonly relaxed: boolean;
   /** V8's revectoriser is on: neighbouring v128 operations run as one 256-bit AVX operation. */
   readonly wide: boolean;
+  /** The memory is shared between threads; false in a page that is not cross-origin isolated. Default true. */
+  readonly shared?: boolean;
 }
 
 /** One specialised kernel. Kernels of equal `key` share one compiled module. */

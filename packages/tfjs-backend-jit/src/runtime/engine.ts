@@ -9,7 +9,7 @@ import type { DeviceBuffer } from '../record/recording.ts';
 import { ModuleBuilder } from '../wasm/assembler.ts';
 import { MARKS, MAX_MARKS, RESERVED } from './control.ts';
 import { Heap } from './heap.ts';
-import type { ThreadPool } from './pool.ts';
+import type { Pool } from './pool.ts';
 import { printTimes } from './print-plan.ts';
 import { counterBytes } from './program.ts';
 
@@ -54,7 +54,7 @@ interface Block {
 export class Engine {
   readonly heap: Heap;
   readonly features: Features;
-  readonly pool: ThreadPool;
+  readonly pool: Pool;
   private readonly modules = new Map<string, { id: number; module: WebAssembly.Module }>();
   private readonly loadedKernels = new Set<number>();
   private readonly queue: Job[] = [];
@@ -68,7 +68,7 @@ export class Engine {
   private failure: Error | undefined;
   private wake: (() => void)[] = [];
 
-  constructor(memory: WebAssembly.Memory, features: Features, pool: ThreadPool) {
+  constructor(memory: WebAssembly.Memory, features: Features, pool: Pool) {
     this.heap = new Heap(memory, RESERVED);
     this.features = features;
     this.pool = pool;
@@ -81,7 +81,7 @@ export class Engine {
       if (entry === undefined) {
         const builder = new ModuleBuilder();
         kernel.emit(builder);
-        const bytes = builder.encode();
+        const bytes = builder.encode(this.features.shared);
         debug('wasm', () => `${kernel.name}: ${bytes.length} bytes`);
         entry = { id: this.modules.size, module: new WebAssembly.Module(bytes) };
         this.modules.set(kernel.key, entry);
