@@ -7,9 +7,10 @@ import { debug } from '../debug.ts';
 import type { Features } from '../kernels/kernel.ts';
 import type { DeviceBuffer } from '../record/recording.ts';
 import { ModuleBuilder } from '../wasm/assembler.ts';
+import { CallerThread, isSmall } from './caller.ts';
 import { MARKS, MAX_MARKS, RESERVED } from './control.ts';
 import { Heap } from './heap.ts';
-import type { Pool } from './pool.ts';
+import type { Pool, Run } from './pool.ts';
 import { printTimes } from './print-plan.ts';
 import { counterBytes } from './program.ts';
 
@@ -27,6 +28,8 @@ export interface Loaded {
   readonly compiled: Compiled;
   /** Address of launch counters and pointer table. */
   readonly control: number;
+  /** It runs on the caller's thread, and the pool does not know it. */
+  readonly small: boolean;
   /** The number of its latest run. */
   lastRun: number;
 }
@@ -55,6 +58,7 @@ export class Engine {
   readonly heap: Heap;
   readonly features: Features;
   readonly pool: Pool;
+  private readonly caller: CallerThread;
   private readonly modules = new Map<string, { id: number; module: WebAssembly.Module }>();
   private readonly loadedKernels = new Set<number>();
   private readonly queue: Job[] = [];
@@ -72,6 +76,9 @@ export class Engine {
     this.heap = new Heap(memory, RESERVED);
     this.features = features;
     this.pool = pool;
+    this.caller = new CallerThread(memory, (launch) => {
+      new Float64Array(memory.buffer, MARKS, MAX_MARKS + 1)[launch] = performance.now();
+    });
   }
 
   /** Compiles a program's Wasm and hands it to the threads. */
@@ -88,22 +95,24 @@ export class Engine {
       }
       return entry;
     });
-    const fresh = kernels.filter(({ id }) => !this.loadedKernels.has(id));
-    for (const { id } of fresh) this.loadedKernels.add(id);
     const id = this.programs++;
-    this.pool.load([...new Set(fresh)], {
-      id,
-      module: new WebAssembly.Module(compiled.wasm),
-      kernels: kernels.map((kernel) => kernel.id),
-    });
+    const module = new WebAssembly.Module(compiled.wasm);
+    const small = this.features.shared === true && isSmall(compiled);
+    if (small) this.caller.load(kernels, { id, module });
+    else {
+      const fresh = kernels.filter((kernel) => !this.loadedKernels.has(kernel.id));
+      for (const kernel of fresh) this.loadedKernels.add(kernel.id);
+      this.pool.load([...new Set(fresh)], { id, module, kernels: kernels.map((kernel) => kernel.id) });
+    }
     const control = this.heap.alloc(counterBytes(compiled.launches.length) + compiled.slots * 4);
-    return { id, compiled, control, lastRun: 0 };
+    return { id, compiled, control, small, lastRun: 0 };
   }
 
   /** Gives up a program whose runs are all done. */
   forget(program: Loaded): void {
     this.heap.release(program.control);
-    this.pool.forget(program.id);
+    if (program.small) this.caller.forget(program.id);
+    else this.pool.forget(program.id);
   }
 
   /** The arena and the threads' scratch, at least so large. Throws `HeapFull`. */
@@ -124,7 +133,7 @@ export class Engine {
   }
 
   isDone(job: number): boolean {
-    if (this.running !== undefined && this.pool.idle) this.finish();
+    if (job > this.finished && this.running !== undefined && this.pool.idle) this.finish();
     return job <= this.finished;
   }
 
@@ -175,13 +184,18 @@ export class Engine {
     pointers.forEach((pointer, slot) => {
       i32[(program.control + counters) / 4 + slot] = pointer;
     });
-    this.pool.begin({
-      program: program.id,
-      control: program.control,
-      arena: job.arena,
-      scratch: job.scratch,
-      scratchBytes,
-    });
+    const { arena, scratch } = job;
+    const run: Run = { program: program.id, control: program.control, arena, scratch, scratchBytes };
+    if (program.small) {
+      try {
+        this.caller.run(run);
+      } catch (error) {
+        this.failure = error instanceof Error ? error : new Error(String(error));
+      }
+      this.finish(job);
+      return;
+    }
+    this.pool.begin(run);
     this.pool.done().then(
       () => this.finish(job),
       (error: Error) => {
