@@ -94,7 +94,7 @@ class Loop {
     this.model = model;
     this.data = data;
     this.settings = settings;
-    this.step = trainingStep(model, settings.optimizer, settings.options.labelSmoothing ?? 0);
+    this.step = trainingStep(model, { optimizer: settings.optimizer });
   }
 
   startIn(folder: RunFolder, position: Position | undefined): void {
