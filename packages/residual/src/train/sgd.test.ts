@@ -111,13 +111,3 @@ test('impossible options end in one clear line', () => {
   assert.throws(() => sgd({ learningRate: 0.1, nesterov: true }), /nesterov needs a momentum above 0/);
   assert.throws(() => sgd({ learningRate: -1 }), /learning rate must be a number from 0 up, received -1/);
 });
-
-test('rateScale lowers the learning rate of every later update', () => {
-  const w = tf.variable(tf.tensor1d([1]));
-  const optimizer = sgd({ learningRate: 0.5 });
-  optimizer.rateScale = 0.1;
-  assert.equal(optimizer.learningRate, 0.05);
-  optimizer.applyGradients({ [w.name]: tf.tensor1d([2]) });
-  assert.ok(Math.abs((w.dataSync()[0] ?? 0) - 0.9) < 1e-6);
-  assert.deepEqual(sgd({ learningRate: 0.5 }).getConfig(), optimizer.getConfig());
-});

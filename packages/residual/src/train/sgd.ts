@@ -38,8 +38,6 @@ export class SGD extends tf.Optimizer {
   static readonly className = 'ScheduledSGD';
 
   readonly schedule: Schedule;
-  /** A factor on the schedule's learning rate, below 1 after a recovery from divergence; not part of the config. */
-  rateScale = 1;
   private readonly options: Required<Omit<SgdOptions, 'learningRate'>>;
   private readonly velocities = new Map<string, tf.Variable>();
 
@@ -59,7 +57,7 @@ export class SGD extends tf.Optimizer {
 
   /** The learning rate of the next update. */
   get learningRate(): number {
-    return this.rateScale * this.schedule.at(this.iterations);
+    return this.schedule.at(this.iterations);
   }
 
   override applyGradients(gradients: tf.NamedTensorMap | NamedTensor[]): void {
