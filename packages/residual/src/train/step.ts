@@ -9,7 +9,7 @@ import type { Averages } from './averages.ts';
 import { type Clip, clipGradients, type NamedTensor } from './clip.ts';
 import { logitsOf, crossEntropy as meanCrossEntropy, sigmoidLogitsOf, softmaxCrossEntropy } from './loss.ts';
 import { crossEntropy, type Loss } from './losses.ts';
-import { imageWeights, targetRows, type Truth, truthSlice } from './targets.ts';
+import { imageWeights, type Truth, targetRows, truthSlice } from './targets.ts';
 import { type Lesson, teacherOf } from './teacher.ts';
 
 export interface StepInput extends Truth {
@@ -28,7 +28,11 @@ export interface StepOutput {
 }
 
 /** Learns one batch; the promise can wait while further steps are made. */
-export type Step = (input: StepInput) => Promise<StepOutput>;
+export interface Step {
+  (input: StepInput): Promise<StepOutput>;
+  /** Frees what it keeps between steps. */
+  dispose(): void;
+}
 
 export interface StepOptions {
   readonly optimizer: tf.Optimizer;
@@ -81,7 +85,7 @@ export function trainingStep(model: LayersModel, options: StepOptions): Step {
     tf.tidy(() => averages.pull());
   };
 
-  const whole: Step = async (input) => {
+  const whole = async (input: StepInput): Promise<StepOutput> => {
     const measured = tf.tidy(() => {
       const { grads, ...rest } = run(parts, input);
       update(grads);
@@ -95,7 +99,7 @@ export function trainingStep(model: LayersModel, options: StepOptions): Step {
   /** The order in which steps are recorded is the order in which they were called. */
   let recorded: Promise<void> = Promise.resolve();
 
-  const inParts: Step = (input) => {
+  const inParts = (input: StepInput): Promise<StepOutput> => {
     const measured: Measured[] = [];
     const record = async () => {
       sums ??= variables.map((variable) => tf.tidy(() => tf.variable(tf.zerosLike(variable), false)));
@@ -115,7 +119,11 @@ export function trainingStep(model: LayersModel, options: StepOptions): Step {
     recorded = recorded.then(record);
     return recorded.then(() => read(measured));
   };
-  return (input) => (input.size > microBatch ? inParts(input) : whole(input));
+  const dispose = () => {
+    for (const sum of sums ?? []) sum.dispose();
+    sums = undefined;
+  };
+  return Object.assign((input: StepInput) => (input.size > microBatch ? inParts(input) : whole(input)), { dispose });
 }
 
 interface Parts {
@@ -212,9 +220,9 @@ function countCorrect(output: tf.Tensor2D, truth: StepInput, targets: tf.Tensor2
 
 function checkLoss(model: LayersModel, network: Network, loss: Loss, weights: readonly number[] | undefined): void {
   const { classes, ends } = network;
-  if (loss.answers === 'many' && ends === 'softmax') {
+  if (loss.answers === 'many' && (ends === 'softmax' || ends === 'linear')) {
     throw new ModelError(
-      `model ${model.name}: ${loss.kind} needs an end in sigmoid, or in a dense layer without activation; it ends in softmax`,
+      `model ${model.name}: ${loss.kind} needs a model that ends in sigmoid, this one ends in ${ends === 'linear' ? 'a dense layer without activation' : ends}`,
     );
   }
   const lists = { classWeights: weights, positiveWeights: loss.config.positiveWeights, alpha: loss.config.alpha };

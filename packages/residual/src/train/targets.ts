@@ -20,12 +20,17 @@ export interface Truth {
  * @returns size × classes, row-major, smoothed.
  * @throws ModelError where there are partners without shares, or targets of another length
  */
-export function targetRows(truth: Truth, classes: number, loss: Pick<Loss, 'answers' | 'labelSmoothing'>): Float32Array {
+export function targetRows(
+  truth: Truth,
+  classes: number,
+  loss: Pick<Loss, 'answers' | 'labelSmoothing'>,
+): Float32Array {
   const { labels, size, partners, shares, targets } = truth;
   const { answers, labelSmoothing: s } = loss;
   // A yes or no is smoothed towards ½, one of many towards all of them.
   const floor = answers === 'many' ? s / 2 : s / classes;
   if (targets) {
+    if (partners) throw new ModelError('targets of their own cannot be mixed: leave out mixup and CutMix, or targets');
     if (targets.length !== size * classes) {
       throw new ModelError(`targets must be ${size} x ${classes} values, received ${targets.length}`);
     }

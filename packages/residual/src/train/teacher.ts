@@ -24,7 +24,8 @@ export function teacherOf(
     throw new ModelError(`distillation: the teacher ${model.name} has ${of(teacher)}, the student ${of(student)}`);
   }
   if (teacher.ends === 'sigmoid') throw new ModelError(`distillation: the teacher ${model.name} ends in sigmoid`);
-  if (preprocessing && !normalize) throw new ModelError('distillation: what the student was normalised with is unknown');
+  if (preprocessing && !normalize)
+    throw new ModelError('distillation: what the student was normalised with is unknown');
   const same =
     !preprocessing ||
     JSON.stringify([preprocessing.mean, preprocessing.std]) === JSON.stringify([normalize?.mean, normalize?.std]);
