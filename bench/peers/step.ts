@@ -26,7 +26,7 @@ export async function stepOf({ mode, stem, batch, size, classes }: Work): Promis
     };
     return { step, parameters };
   }
-  const train = trainingStep(model, sgd({ learningRate: 0.01, momentum: 0.9 }), 0);
+  const train = trainingStep(model, { optimizer: sgd({ learningRate: 0.01, momentum: 0.9 }) });
   const input = {
     images: (await images.data()) as Float32Array,
     labels: Int32Array.from({ length: batch }, (_, i) => (i * 7919) % classes),

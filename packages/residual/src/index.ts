@@ -44,11 +44,51 @@ export { createModel, modelNames, models } from './models/registry.ts';
 export type { ResNetOptions, Stem } from './models/resnet.ts';
 export { resnet18, resnet34, resnet50 } from './models/resnet.ts';
 export { loadModel, saveModel } from './models/saved-model.ts';
-export type { EpochRecord, HistoryRecord, StepRecord } from './train/history.ts';
+export type { AdamW, AdamWOptions } from './train/adamw.ts';
+export { adamW } from './train/adamw.ts';
+export type { AverageOptions, Averages, EmaOptions, LookaheadOptions } from './train/averages.ts';
+export { averageWeights } from './train/averages.ts';
+export type { BestModelOptions } from './train/callbacks/best-model.ts';
+export { bestModel } from './train/callbacks/best-model.ts';
+export type { Callback, CallbackRun, Json, Outcome, SampleImages } from './train/callbacks/callback.ts';
+export type { EarlyStoppingOptions } from './train/callbacks/early-stopping.ts';
+export { earlyStopping } from './train/callbacks/early-stopping.ts';
+export type { LogOptions } from './train/callbacks/log.ts';
+export { csvLog, jsonLog } from './train/callbacks/log.ts';
+export type { MonitorName, MonitorOptions } from './train/callbacks/monitor.ts';
+export type { TensorBoardOptions } from './train/callbacks/tensorboard.ts';
+export { tensorBoard } from './train/callbacks/tensorboard.ts';
+export type { TfCallbackOptions } from './train/callbacks/tf-callback.ts';
+export { asTfCallback } from './train/callbacks/tf-callback.ts';
+export type { Clip } from './train/clip.ts';
+export type { EpochRecord, HistoryRecord, StepRecord, TroubleKind, TroubleRecord } from './train/history.ts';
 export { readHistory } from './train/history.ts';
+export type { ClassWeights, Loss, LossOptions } from './train/losses.ts';
+export {
+  balancedWeights,
+  binaryCrossEntropy,
+  crossEntropy,
+  distillation,
+  focal,
+  lossFromData,
+} from './train/losses.ts';
+export type { Muon, MuonOptions } from './train/muon.ts';
+export { muon } from './train/muon.ts';
+export type { OptimizerOptions, ScheduledOptimizer } from './train/optimizer.ts';
 export type { EpochEvent, StepEvent, TrainOptions } from './train/options.ts';
-export type { Schedule } from './train/schedules.ts';
-export { constant, cosineDecay } from './train/schedules.ts';
+export type { PlateauOptions, ReduceOnPlateau } from './train/plateau.ts';
+export { reduceOnPlateau } from './train/plateau.ts';
+export type { Schedule, WatchingSchedule } from './train/schedule.ts';
+export { scheduleFromData, scheduleNames, scheduleToData } from './train/schedule-config.ts';
+export {
+  constant,
+  cosineDecay,
+  cosineDecayRestarts,
+  exponentialDecay,
+  oneCycle,
+  piecewiseConstant,
+  polynomialDecay,
+} from './train/schedules.ts';
 export type { SGD, SgdOptions } from './train/sgd.ts';
 export { sgd } from './train/sgd.ts';
 export type { TrainResult } from './train/train.ts';
