@@ -1,0 +1,112 @@
+/** What a recipe may say: every section, key, range and default, in one place.
+ *  The types, the errors, the list of keys and the editor's schema all follow from it. */
+
+import { z } from 'zod';
+import { modelNames } from '../models/registry.ts';
+import { choice, duration, flag, named, number, text, whole } from './kinds.ts';
+import { transforms } from './transforms.ts';
+
+const pixels = { min: 1, max: 16_384 } as const;
+
+const size = z
+  .union([whole('', pixels), z.tuple([whole('', pixels), whole('', pixels)])])
+  .meta({ rule: 'pixels, as 224 or [120, 160] (height, width)', help: 'bring images to this size' });
+
+const perChannel = z.array(z.number()).min(1).meta({ rule: 'a list of numbers, one for each channel', help: '' });
+
+const data = z.strictObject({
+  size: size.exactOptional(),
+  channels: z
+    .union([z.literal(1), z.literal(3)])
+    .meta({ rule: '1 (grey) or 3 (colour)', help: '1 for grey, 3 for colour; default as stored' })
+    .exactOptional(),
+  resize: choice('how images of another shape are brought to the size', ['cover', 'contain', 'stretch']).default(
+    'cover',
+  ),
+  validation: number('part of each class held out for validation; default 0.1, or 0.2 for a folder of pictures', {
+    min: 0,
+    max: 1,
+    below: true,
+  }).exactOptional(),
+  test: number('part held out for the test, where the data has no test images of its own', {
+    min: 0,
+    max: 1,
+    below: true,
+  }).default(0),
+  normalize: z
+    .union([z.enum(['dataset', 'unit', 'imagenet']), z.strictObject({ mean: perChannel, std: perChannel })])
+    .meta({
+      rule: 'dataset, unit, imagenet, or { mean: [...], std: [...] }',
+      help: "dataset: by the training images' mean and deviation; unit: to 0–1; imagenet: by ImageNet's",
+    })
+    .default('dataset'),
+});
+
+const model = z.strictObject({
+  name: choice('the architecture', modelNames as unknown as readonly [string, ...string[]]).default('resnet18'),
+  stem: choice('how images enter; default cifar up to 64 pixels, imagenet above', [
+    'cifar',
+    'imagenet',
+  ]).exactOptional(),
+  width: whole('filters of the first stage', { min: 1, max: 4096 }).default(64),
+  convention: choice('whose details the network follows', ['torchvision', 'keras']).default('torchvision'),
+  zeroInitResidual: flag('start each block as the identity').default(false),
+});
+
+const loss = z.discriminatedUnion('name', [
+  z.strictObject({
+    name: named('crossEntropy'),
+    labelSmoothing: number('probability spread over all classes', { min: 0, max: 1, below: true }).default(0),
+  }),
+]);
+
+const rate = { min: 0, above: true } as const;
+
+const optimizer = z.discriminatedUnion('name', [
+  z
+    .strictObject({
+      name: named('sgd'),
+      learningRate: number('the highest learning rate', rate).default(0.1),
+      momentum: number('how much of the last update goes on', { min: 0, max: 1, below: true }).default(0.9),
+      nesterov: flag("Nesterov's momentum").default(false),
+      weightDecay: number("as PyTorch's: λ·w is added to the gradient", { min: 0 }).default(0),
+      decay: choice('what decays: all weights, or kernels only', ['all', 'kernels']).default('all'),
+    })
+    .refine(({ nesterov, momentum }) => !nesterov || momentum > 0, {
+      path: ['nesterov'],
+      message: 'needs a momentum greater than 0',
+    }),
+]);
+
+const warmup = duration('in which the learning rate climbs from 0').default(0);
+
+const schedule = z.discriminatedUnion('name', [
+  z.strictObject({ name: named('constant') }),
+  z.strictObject({
+    name: named('cosine'),
+    warmup,
+    over: duration('how long the fall lasts; default all of the run after the warm-up').exactOptional(),
+    alpha: number('part of the learning rate that is left at the end', { min: 0, max: 1 }).default(0),
+  }),
+]);
+
+const training = z.strictObject({
+  epochs: whole('passes over the training images', { min: 1, max: 100_000 }).default(20),
+  batch: whole('images per step', { min: 1, max: 65_536 }).default(128),
+  seed: whole('same seed, same weights, bit for bit', { min: 0 }).default(1),
+});
+
+/** A whole recipe. */
+export const recipeSchema = z.strictObject({
+  about: text('one line for residual recipes').default('a recipe'),
+  data: data.prefault({}),
+  model: model.prefault({}),
+  augment: transforms.default([]),
+  loss: loss.prefault({ name: 'crossEntropy' }),
+  optimizer: optimizer.prefault({ name: 'sgd' }),
+  schedule: schedule.prefault({ name: 'constant' }),
+  training: training.prefault({}),
+});
+
+/** How to train, as plain data with every key filled in: what a run's folder keeps. */
+export type Recipe = z.output<typeof recipeSchema>;
