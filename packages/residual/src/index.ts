@@ -44,6 +44,8 @@ export { createModel, modelNames, models } from './models/registry.ts';
 export type { ResNetOptions, Stem } from './models/resnet.ts';
 export { resnet18, resnet34, resnet50 } from './models/resnet.ts';
 export { loadModel, saveModel } from './models/saved-model.ts';
+export type { LoadedRecipe, Override, Recipe, RecipeRun, RunOptions } from './recipe/index.ts';
+export { loadRecipe, RecipeError, recipeNames, trainWithRecipe } from './recipe/index.ts';
 export type { EpochRecord, HistoryRecord, StepRecord } from './train/history.ts';
 export { readHistory } from './train/history.ts';
 export type { EpochEvent, StepEvent, TrainOptions } from './train/options.ts';

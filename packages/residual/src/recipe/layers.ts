@@ -23,7 +23,9 @@ export function merged(base: Layered, over: Layered): Layered {
   const origins = new Map(base.origins);
   const join = (below: Plain | undefined, above: Plain, path: Path): Plain => {
     const joins =
-      isSection(below) && isSection(above) && (above.name === undefined || above.name === below.name || path.length === 0);
+      isSection(below) &&
+      isSection(above) &&
+      (above.name === undefined || above.name === below.name || path.length === 0);
     if (!joins) {
       forget(origins, path);
       copy(over.origins, origins, path);

@@ -53,7 +53,9 @@ export async function findRecipe(typed: string): Promise<string> {
   if (found?.isDirectory() && existsSync(join(typed, runRecipeFile))) return join(typed, runRecipeFile);
   const names = await recipeNames();
   const close = nearest(typed, names);
-  const problem = found?.isDirectory() ? `the folder ${typed} holds no ${runRecipeFile}` : `there is no recipe ${typed}`;
+  const problem = found?.isDirectory()
+    ? `the folder ${typed} holds no ${runRecipeFile}`
+    : `there is no recipe ${typed}`;
   throw new RecipeError(
     `${problem}: it may be a file, the folder of a run, or one of ${names.join(', ')}`,
     close === undefined ? undefined : `did you mean ${close}?`,
@@ -85,10 +87,7 @@ async function readLayers(typed: string, from: readonly string[]): Promise<Layer
  * @throws RecipeError for an unknown key or an impossible value, with its line and the nearest valid word
  * @example const { recipe } = await loadRecipe('cifar-fast', ['training.epochs=10']);
  */
-export async function loadRecipe(
-  typed: string,
-  overrides: readonly (string | Override)[] = [],
-): Promise<LoadedRecipe> {
+export async function loadRecipe(typed: string, overrides: readonly (string | Override)[] = []): Promise<LoadedRecipe> {
   const layers = await readLayers(typed, []);
   const changes = overrides.map((one) => (typeof one === 'string' ? parseOverride(one) : one));
   const name = basename(await findRecipe(typed), extname(await findRecipe(typed)));

@@ -12,6 +12,11 @@ export interface Override {
   readonly value: Plain;
   /** Where it comes from, for errors. Default `--set KEY`. */
   readonly origin?: string;
+  /**
+   * Where the list has no item of that name: `error` (the default), `ignore` the change, or `add` the item at the
+   * front of the list.
+   */
+  readonly missing?: 'error' | 'ignore' | 'add';
 }
 
 /**
@@ -36,21 +41,35 @@ export function parseOverride(text: string): Override {
 export function overridden(recipe: Layered, overrides: readonly Override[]): Layered {
   return overrides.reduce((layered, override) => {
     const { key, value, origin = `--set ${key}` } = override;
-    const path = resolvePath(layered.data, key.split('.'));
+    const added = itemToAdd(layered.data, override);
+    if (added === 'ignore') return layered;
+    if (added !== undefined) return merged(layered, { data: added, origins: new Map([['augment', origin]]) });
+    const path = resolvePath(layered.data, key.split('.'), origin);
     const { data, list } = nested(layered.data, path, value);
     const changed = list ?? path;
     const origins = new Map([[changed.join('.'), origin]]);
     if (list !== undefined) {
       // A list is replaced as a whole; its other items stay where they were written.
-      for (const [place, where] of layered.origins) if (place.startsWith(`${list.join('.')}.`)) origins.set(place, where);
+      for (const [place, where] of layered.origins)
+        if (place.startsWith(`${list.join('.')}.`)) origins.set(place, where);
       origins.set(path.join('.'), origin);
     }
     return merged(layered, { data, origins });
   }, recipe);
 }
 
+/** For `missing`: the augmentations with one more, where the one that `key` addresses is not among them. */
+function itemToAdd(data: Layered['data'], { key, value, missing }: Override): Layered['data'] | 'ignore' | undefined {
+  const [section = '', name, option] = key.split('.');
+  if (missing === undefined || missing === 'error' || name === undefined) return undefined;
+  const items = (Array.isArray(data[section]) ? data[section] : []) as readonly Plain[];
+  if (items.some((item) => item === name || (isSection(item) && item.name === name))) return undefined;
+  if (missing === 'ignore') return 'ignore';
+  return { [section]: [option === undefined ? value : { name, [option]: value }, ...items] };
+}
+
 /** Augmentations by name: `augment.randomCrop.padding` becomes `augment.0.padding`. */
-function resolvePath(data: Layered['data'], keys: readonly string[]): Path {
+function resolvePath(data: Layered['data'], keys: readonly string[], origin: string): Path {
   let value: Plain | undefined = data;
   return keys.map((key) => {
     let index: string | number = key;
@@ -61,7 +80,7 @@ function resolvePath(data: Layered['data'], keys: readonly string[]): Path {
       index = found >= 0 ? found : /^\d+$/.test(key) ? Number(key) : -1;
       if (index < 0 || index >= items.length) {
         const there = names.length === 0 ? 'the list is empty' : `there are ${names.join(', ')}`;
-        throw new RecipeError(`--set ${keys.join('.')}: the recipe has no '${key}' there; ${there}`);
+        throw new RecipeError(`${origin}: ${keys[0]} has no '${key}' in this recipe; ${there}`);
       }
     }
     value = (value as Record<string | number, Plain> | null | undefined)?.[index];

@@ -76,7 +76,11 @@ function schemaAt(root: Schema, path: Path, data: unknown): { readonly schema: S
     schema = next;
     value = (value as Record<string | number, unknown> | undefined)?.[key as string | number];
     known = { schema, path: path.slice(0, depth + 1) };
-    if (metaOf(schema) !== undefined && keysOf(schema) === undefined && definitionOf(unwrapped(schema)).type !== 'array')
+    if (
+      metaOf(schema) !== undefined &&
+      keysOf(schema) === undefined &&
+      definitionOf(unwrapped(schema)).type !== 'array'
+    )
       break;
   }
   return known;
@@ -143,9 +147,12 @@ export function problemOf(
   const rule = metaOf(found.schema)?.rule;
   const value = received(valueAt(data, found.path));
   if (issue.code === 'custom' && issue.message !== 'Invalid input') {
-    return new RecipeError(`${where(path)}: ${pathText(path)} ${issue.message}, received ${received(valueAt(data, path))}`);
+    return new RecipeError(
+      `${where(path)}: ${pathText(path)} ${issue.message}, received ${received(valueAt(data, path))}`,
+    );
   }
-  const text = rule === undefined ? (keysOf(found.schema) ? 'must be a section of keys' : issue.message) : `must be ${rule}`;
+  const text =
+    rule === undefined ? (keysOf(found.schema) ? 'must be a section of keys' : issue.message) : `must be ${rule}`;
   const choices = definitionOf(unwrapped(found.schema)).type === 'enum' ? rule?.replace('one of ', '').split(', ') : [];
   return new RecipeError(
     `${where(found.path)}: ${pathText(found.path) || 'a recipe'} ${text}, received ${value}`,
@@ -160,12 +167,7 @@ function unknownKey(path: Path, choices: readonly string[], where: (path: Path) 
   return new RecipeError(`${where(path)}: ${text}; there are ${choices.join(', ')}`, hintOf(key, choices));
 }
 
-function notAmong(
-  path: Path,
-  value: unknown,
-  choices: readonly string[],
-  where: (path: Path) => string,
-): RecipeError {
+function notAmong(path: Path, value: unknown, choices: readonly string[], where: (path: Path) => string): RecipeError {
   const rule = `must be one of ${choices.join(', ')}`;
   return new RecipeError(
     `${where(path)}: ${pathText(path)} ${rule}, received ${received(value)}`,

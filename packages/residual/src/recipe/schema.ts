@@ -96,8 +96,7 @@ const training = z.strictObject({
   seed: whole('same seed, same weights, bit for bit', { min: 0 }).default(1),
 });
 
-/** A whole recipe. */
-export const recipeSchema = z.strictObject({
+const sections = z.strictObject({
   about: text('one line for residual recipes').default('a recipe'),
   data: data.prefault({}),
   model: model.prefault({}),
@@ -106,6 +105,17 @@ export const recipeSchema = z.strictObject({
   optimizer: optimizer.prefault({ name: 'sgd' }),
   schedule: schedule.prefault({ name: 'constant' }),
   training: training.prefault({}),
+});
+
+/** A whole recipe. */
+export const recipeSchema = sections.superRefine(({ data, schedule, training }, context) => {
+  const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+  if ((data.validation ?? 0) + data.test >= 1) {
+    refuse(['data', 'test'], 'must leave images to train on: less than 1 together with validation');
+  }
+  if ('warmup' in schedule && typeof schedule.warmup === 'number' && schedule.warmup >= training.epochs) {
+    refuse(['schedule', 'warmup'], `must be less than the ${training.epochs} epochs`);
+  }
 });
 
 /** How to train, as plain data with every key filled in: what a run's folder keeps. */

@@ -2,8 +2,8 @@
  *  Their keys are those that a constructor fills in, so nothing about them is written twice. */
 
 import { z } from 'zod';
-import * as augment from '../augment/index.ts';
 import type { Transform } from '../augment/index.ts';
+import * as augment from '../augment/index.ts';
 import { DataError } from '../data/errors.ts';
 
 /** As a recipe keeps it: a transform whose lengths may still be a part of the picture's shorter side, as `12.5%`. */
