@@ -46,11 +46,28 @@ export { resnet18, resnet34, resnet50 } from './models/resnet.ts';
 export { loadModel, saveModel } from './models/saved-model.ts';
 export type { LoadedRecipe, Override, Recipe, RecipeRun, RunOptions } from './recipe/index.ts';
 export { loadRecipe, RecipeError, recipeNames, trainWithRecipe } from './recipe/index.ts';
+export type { AdamW, AdamWOptions } from './train/adamw.ts';
+export { adamW } from './train/adamw.ts';
+export type { Clip } from './train/clip.ts';
 export type { EpochRecord, HistoryRecord, StepRecord } from './train/history.ts';
 export { readHistory } from './train/history.ts';
+export type { Muon, MuonOptions } from './train/muon.ts';
+export { muon } from './train/muon.ts';
+export type { OptimizerOptions, ScheduledOptimizer } from './train/optimizer.ts';
 export type { EpochEvent, StepEvent, TrainOptions } from './train/options.ts';
-export type { Schedule } from './train/schedules.ts';
-export { constant, cosineDecay } from './train/schedules.ts';
+export type { PlateauOptions, ReduceOnPlateau } from './train/plateau.ts';
+export { reduceOnPlateau } from './train/plateau.ts';
+export type { Schedule, WatchingSchedule } from './train/schedule.ts';
+export { scheduleFromData, scheduleNames, scheduleToData } from './train/schedule-config.ts';
+export {
+  constant,
+  cosineDecay,
+  cosineDecayRestarts,
+  exponentialDecay,
+  oneCycle,
+  piecewiseConstant,
+  polynomialDecay,
+} from './train/schedules.ts';
 export type { SGD, SgdOptions } from './train/sgd.ts';
 export { sgd } from './train/sgd.ts';
 export type { TrainResult } from './train/train.ts';

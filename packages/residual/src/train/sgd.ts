@@ -2,11 +2,11 @@
  *  TF.js has momentum only, with a fixed learning rate; this one also saves and restores its state bit for bit. */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { ModelError } from '../models/errors.ts';
-import { constant, cosineDecay, type Schedule, toSchedule } from './schedules.ts';
+import { type OptimizerOptions, ScheduledOptimizer, type UpdateScalars } from './optimizer.ts';
+import { checkValue } from './schedule.ts';
+import { matchesAny } from './weight-names.ts';
 
-export interface SgdOptions {
-  readonly learningRate: number | Schedule;
+export interface SgdOptions extends OptimizerOptions {
   /** m, from 0 (none) to less than 1. Default 0. */
   readonly momentum?: number;
   /** Y. Nesterov's momentum, as Keras and PyTorch write it. Default false. */
@@ -15,16 +15,9 @@ export interface SgdOptions {
   readonly weightDecay?: number;
   /** What decays: `all`, as in PyTorch, or `kernels` only (no biases, no scales and offsets of BN). Default `all`. */
   readonly decay?: 'all' | 'kernels';
+  /** Names of weights that do not decay, e.g. `['fc/*']`. Default none. */
+  readonly exclude?: readonly string[];
 }
-
-/** tfjs-core's own type of this form is not exported. */
-interface NamedTensor {
-  readonly name: string;
-  readonly tensor: tf.Tensor;
-}
-
-/** The end of a slot's name: `conv1/kernel` has its velocity in `conv1/kernel/momentum`, as in TF.js's own optimizers. */
-const SLOT = '/momentum';
 
 /**
  * The update of Keras's `SGD`, with g ← g + λ·w first:
@@ -33,130 +26,58 @@ const SLOT = '/momentum';
  *
  * The learning rate is inside v, so a change of it acts on new gradients only (PyTorch scales the whole velocity).
  */
-export class SGD extends tf.Optimizer {
+export class SGD extends ScheduledOptimizer {
   /** @nocollapse */
   static readonly className = 'ScheduledSGD';
 
-  readonly schedule: Schedule;
-  private readonly options: Required<Omit<SgdOptions, 'learningRate'>>;
-  private readonly velocities = new Map<string, tf.Variable>();
+  protected override readonly slotNames = ['momentum'];
+  private readonly options: Required<Omit<SgdOptions, keyof OptimizerOptions>>;
 
   constructor(options: SgdOptions) {
-    super();
-    const { momentum = 0, nesterov = false, weightDecay = 0, decay = 'all' } = options;
-    this.schedule = toSchedule(options.learningRate);
-    this.options = { momentum, nesterov, weightDecay, decay };
-    const check = (ok: boolean, rule: string, value: unknown) => {
-      if (!ok) throw new ModelError(`sgd: ${rule}, received ${value}`);
-    };
-    check(momentum >= 0 && momentum < 1, 'momentum must be at least 0 and less than 1', momentum);
-    check(weightDecay >= 0 && Number.isFinite(weightDecay), 'weightDecay must be 0 or more', weightDecay);
-    check(['all', 'kernels'].includes(decay), `decay must be 'all' or 'kernels'`, decay);
-    check(!nesterov || momentum > 0, 'nesterov needs a momentum above 0', momentum);
+    super('sgd', options);
+    const { momentum = 0, nesterov = false, weightDecay = 0, decay = 'all', exclude = [] } = options;
+    this.options = { momentum, nesterov, weightDecay, decay, exclude };
+    checkValue('sgd', momentum >= 0 && momentum < 1, 'momentum must be at least 0 and less than 1', momentum);
+    checkDecay('sgd', weightDecay, decay);
+    checkValue('sgd', !nesterov || momentum > 0, 'nesterov needs a momentum above 0', momentum);
   }
 
-  /** The learning rate of the next update. */
-  get learningRate(): number {
-    return this.schedule.at(this.iterations);
+  protected override numbers() {
+    return { momentum: this.options.momentum, decay: this.options.weightDecay };
   }
 
-  override applyGradients(gradients: tf.NamedTensorMap | NamedTensor[]): void {
-    const named = Array.isArray(gradients)
-      ? gradients.map(({ name, tensor }) => [name, tensor] as const)
-      : Object.entries(gradients);
-    tf.tidy(() => {
-      // Scalars are tensors made once per step: a backend that compiles takes their values as inputs of its program.
-      const scalars = {
-        rate: tf.scalar(this.learningRate),
-        momentum: tf.scalar(this.options.momentum),
-        decay: tf.scalar(this.options.weightDecay),
-      };
-      for (const [name, gradient] of named) {
-        const variable = tf.engine().registeredVariables[name];
-        // Frozen variables have no gradient.
-        if (variable && gradient) this.update(variable, gradient, scalars);
-      }
-    });
-    this.incrementIterations();
-  }
-
-  private update(
-    variable: tf.Variable,
-    gradient: tf.Tensor,
-    scalars: Readonly<Record<'rate' | 'momentum' | 'decay', tf.Scalar>>,
-  ) {
-    const { momentum, nesterov, weightDecay, decay } = this.options;
-    // Kernels are the weights of more than one dimension.
-    const decays = weightDecay > 0 && (decay === 'all' || variable.rank > 1);
-    const full = decays ? tf.add(gradient, tf.mul(variable, scalars.decay)) : gradient;
-    const step = tf.mul(full, scalars.rate);
-    if (momentum === 0) {
+  protected override update(variable: tf.Variable, gradient: tf.Tensor, scalars: UpdateScalars): void {
+    const { rate, momentum, decay } = scalars as UpdateScalars & Record<'momentum' | 'decay', tf.Scalar>;
+    const decays = this.options.weightDecay > 0 && decaysByRule(variable, this.options);
+    const full = decays ? tf.add(gradient, tf.mul(variable, decay)) : gradient;
+    const step = tf.mul(full, rate);
+    if (this.options.momentum === 0) {
       variable.assign(tf.sub(variable, step));
       return;
     }
-    const velocity = this.velocityOf(variable);
-    const next = tf.sub(tf.mul(velocity, scalars.momentum), step);
-    const move = nesterov ? tf.sub(tf.mul(next, scalars.momentum), step) : next;
+    const velocity = this.slot(variable, 'momentum');
+    const next = tf.sub(tf.mul(velocity, momentum), step);
+    const move = this.options.nesterov ? tf.sub(tf.mul(next, momentum), step) : next;
     velocity.assign(next);
     variable.assign(tf.add(variable, move));
   }
 
-  private velocityOf(variable: tf.Variable): tf.Variable {
-    let velocity = this.velocities.get(variable.name);
-    if (!velocity) {
-      velocity = tf.variable(tf.zerosLike(variable), false);
-      this.velocities.set(variable.name, velocity);
-    }
-    return velocity;
-  }
-
-  /** The number of updates made, then the velocities, each under its variable's name + `/momentum`. */
-  override async getWeights(): Promise<NamedTensor[]> {
-    const slots = [...this.velocities].map(([name, tensor]) => ({ name: `${name}${SLOT}`, tensor }));
-    return [await this.saveIterations(), ...slots];
-  }
-
-  /** Takes what `getWeights` gave; the tensors stay the caller's. */
-  override async setWeights(weights: NamedTensor[]): Promise<void> {
-    const slots = await this.extractIterations(weights);
-    this.forget();
-    for (const { name, tensor } of slots) {
-      if (!name.endsWith(SLOT)) throw new ModelError(`sgd: has no state called '${name}'`);
-      this.velocities.set(name.slice(0, -SLOT.length), tf.variable(tensor, false));
-    }
-  }
-
   override getConfig(): tf.serialization.ConfigDict {
-    return { learningRate: { name: this.schedule.name, ...this.schedule.config }, ...this.options };
-  }
-
-  /** @nocollapse */
-  static override fromConfig<T extends tf.serialization.Serializable>(
-    cls: tf.serialization.SerializableConstructor<T>,
-    config: tf.serialization.ConfigDict,
-  ): T {
-    return new cls({ ...config, learningRate: scheduleFrom(config.learningRate) });
-  }
-
-  override dispose(): void {
-    this.forget();
-  }
-
-  private forget(): void {
-    for (const velocity of this.velocities.values()) velocity.dispose();
-    this.velocities.clear();
+    return { ...super.getConfig(), ...this.options, exclude: [...this.options.exclude] };
   }
 }
 
-function scheduleFrom(config: tf.serialization.ConfigDictValue | undefined): Schedule {
-  const values = config as Record<string, number>;
-  const name: unknown = values.name;
-  if (name === 'constant') return constant(values.learningRate ?? Number.NaN);
-  if (name !== 'cosineDecay') throw new ModelError(`no schedule is called '${name}'; there are constant, cosineDecay`);
-  return cosineDecay(values.initial ?? Number.NaN, values.steps ?? Number.NaN, {
-    alpha: values.alpha ?? 0,
-    warmupSteps: values.warmupSteps ?? 0,
-  });
+/** Whether a variable is among those that decay. Kernels are the weights of more than one dimension. */
+export function decaysByRule(
+  variable: tf.Variable,
+  { decay, exclude }: { readonly decay: 'all' | 'kernels'; readonly exclude: readonly string[] },
+): boolean {
+  return (decay === 'all' || variable.rank > 1) && !matchesAny(exclude, variable.name);
+}
+
+export function checkDecay(name: string, weightDecay: number, decay: string): void {
+  checkValue(name, weightDecay >= 0 && Number.isFinite(weightDecay), 'weightDecay must be 0 or more', weightDecay);
+  checkValue(name, decay === 'all' || decay === 'kernels', `decay must be 'all' or 'kernels'`, decay);
 }
 
 /**
