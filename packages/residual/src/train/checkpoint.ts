@@ -4,8 +4,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { ModelError } from '../models/errors.ts';
+import type { CallbackStates } from './callbacks/callback.ts';
 import { type NamedArray, readCheckpointFile, writeCheckpointFile } from './checkpoint-file.ts';
-import type { EpochRecord } from './history.ts';
+import type { EpochRecord, TroubleRecord } from './history.ts';
+import type { WatchState } from './trouble/loss-watch.ts';
 
 /** Where a run stands. */
 export interface Position {
@@ -23,12 +25,32 @@ export interface Position {
   readonly seconds: number;
   /** The epochs completed. */
   readonly epochs: readonly EpochRecord[];
+  /** The factor on the learning rate; below 1 after a recovery from divergence. */
+  readonly rateScale: number;
+  /** Images that are computed at once, where a whole batch does not fit into memory. */
+  readonly microBatch?: number;
+  /** What went wrong so far, and was mended. */
+  readonly troubles: readonly TroubleRecord[];
+  /** A callback wants the run to end after this step. */
+  readonly stopping?: { readonly after: number; readonly reason: string };
+  /** Why the run ended before its last epoch. */
+  readonly stopped?: string;
 }
 
-interface Meta {
+/** Model and optimizer as arrays on the host. */
+export type RunState = readonly NamedArray[];
+
+/** What a checkpoint says beside its arrays; callbacks and the watch keep JSON of their own making in it. */
+export interface CheckpointMeta {
   readonly position: Position;
   readonly historyBytes: number;
   readonly fingerprint: Fingerprint;
+  /** The states of callbacks, by name. */
+  readonly callbacks?: CallbackStates;
+  /** What the watch over the loss remembers. */
+  readonly watch?: WatchState;
+  /** Steps of the good states that lie beside this file. */
+  readonly good?: readonly number[];
 }
 
 /** What must be the same for a run to go on: options by name, as text. */
@@ -37,13 +59,8 @@ export type Fingerprint = Readonly<Record<string, string>>;
 const WEIGHT = 'weight:';
 const OPTIMIZER = 'optimizer:';
 
-/** Writes model, optimizer and position into `file`, aside and renamed. */
-export async function saveCheckpoint(
-  file: string,
-  model: LayersModel,
-  optimizer: tf.Optimizer,
-  meta: Meta,
-): Promise<void> {
+/** Copies model and optimizer to the host, under names that are the same in every process. */
+export async function captureState(model: LayersModel, optimizer: tf.Optimizer): Promise<RunState> {
   const weights = model.weights.map((weight) => ({ name: WEIGHT + weight.originalName, tensor: weight.read() }));
   const slots = await optimizer.getWeights();
   const [iterations] = slots;
@@ -53,25 +70,62 @@ export async function saveCheckpoint(
     [...weights, ...state].map(({ name, tensor }) => arrayOf(name, tensor as tf.Tensor)),
   );
   iterations?.tensor.dispose(); // made for us; the others are the optimizer's own
-  await writeCheckpointFile(file, meta, arrays);
+  return arrays;
 }
 
 /**
- * Puts a checkpoint's values into the model and the optimizer.
+ * Puts a captured state into the model and the optimizer.
  *
- * @param fingerprint Of the run that wants to go on.
- * @returns Where it stands and how long its history was; undefined where there is no checkpoint.
- * @throws ModelError where the fingerprints differ, naming the first option that does, or the file is damaged
+ * @param from Where it comes from, for messages.
+ * @throws ModelError where a weight is missing
  */
-export async function restoreCheckpoint(
-  file: string,
+export async function applyState(
   model: LayersModel,
   optimizer: tf.Optimizer,
+  state: RunState,
+  from: string,
+): Promise<void> {
+  const arrays = new Map(state.map((array) => [array.name, array]));
+  for (const weight of model.weights) {
+    const array = arrays.get(WEIGHT + weight.originalName);
+    if (!array) throw new ModelError(`cannot go on from ${from}: it has no weight ${weight.originalName}`);
+    const value = tensorOf(array);
+    weight.write(value as tf.Variable);
+    value.dispose();
+  }
+  const names = stableNames(model);
+  const slots = state
+    .filter(({ name }) => name.startsWith(OPTIMIZER))
+    .map((array) => ({ name: names.toCurrent(array.name.slice(OPTIMIZER.length)), tensor: tensorOf(array) }));
+  await optimizer.setWeights(slots);
+  for (const { tensor } of slots) tensor.dispose();
+}
+
+/** False where any value is NaN or infinite: such a state is worth nothing. */
+export function isFiniteState(state: RunState): boolean {
+  // One sum per array: it is not finite where any of its values is not; a sum of float32s cannot overflow a double.
+  return state.every(({ values }) => Number.isFinite((values as Float32Array).reduce((sum, value) => sum + value, 0)));
+}
+
+/** Writes a state and what is said of it into `file`, aside and renamed. */
+export async function saveCheckpoint(file: string, state: RunState, meta: CheckpointMeta): Promise<void> {
+  await writeCheckpointFile(file, meta, state);
+}
+
+/**
+ * Reads a checkpoint.
+ *
+ * @param fingerprint Of the run that wants to go on.
+ * @returns undefined where there is no checkpoint.
+ * @throws ModelError where the fingerprints differ, naming the first option that does, or the file is damaged
+ */
+export async function readCheckpoint(
+  file: string,
   fingerprint: Fingerprint,
-): Promise<Pick<Meta, 'position' | 'historyBytes'> | undefined> {
+): Promise<{ readonly meta: CheckpointMeta; readonly state: RunState } | undefined> {
   const stored = await readCheckpointFile(file);
   if (!stored) return undefined;
-  const meta = stored.meta as Meta;
+  const meta = stored.meta as CheckpointMeta;
   for (const [option, value] of Object.entries(fingerprint)) {
     const then = meta.fingerprint[option];
     if (then !== value) {
@@ -81,20 +135,7 @@ export async function restoreCheckpoint(
       );
     }
   }
-  for (const weight of model.weights) {
-    const array = stored.arrays.get(WEIGHT + weight.originalName);
-    if (!array) throw new ModelError(`cannot go on from ${file}: it has no weight ${weight.originalName}`);
-    const value = tensorOf(array);
-    weight.write(value as tf.Variable);
-    value.dispose();
-  }
-  const names = stableNames(model);
-  const slots = [...stored.arrays.values()]
-    .filter(({ name }) => name.startsWith(OPTIMIZER))
-    .map((array) => ({ name: names.toCurrent(array.name.slice(OPTIMIZER.length)), tensor: tensorOf(array) }));
-  await optimizer.setWeights(slots);
-  for (const { tensor } of slots) tensor.dispose();
-  return { position: meta.position, historyBytes: meta.historyBytes };
+  return { meta, state: [...stored.arrays.values()] };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The history of a run: `history.jsonl`, one JSON line per step and per epoch, for people, plots and reports.
  *  A checkpoint knows how long the file was, so that a resumed run has each line once. */
 
-import { codeOf, node, writeError } from '../models/files.ts';
+import { codeOf, node } from '../models/files.ts';
 
 /** One training step. Steps and epochs count from 1. */
 export interface StepRecord {
@@ -38,78 +38,37 @@ export interface EpochRecord {
   readonly seconds: number;
 }
 
-export type HistoryRecord = StepRecord | EpochRecord;
+/** What can go wrong while training and be mended. */
+export type TroubleKind = 'diverged' | 'dead' | 'outOfMemory' | 'inputRange';
 
-/** The file, open for appending. */
-export class HistoryFile {
-  private readonly file: string;
-  private readonly descriptor: number;
-  private length: number;
-
-  private constructor(file: string, descriptor: number, length: number) {
-    this.file = file;
-    this.descriptor = descriptor;
-    this.length = length;
-  }
-
-  /**
-   * @param file Made, with its folder, if it is missing.
-   * @param keep Its first bytes that stay; what follows was written after the checkpoint and will be written again.
-   * @throws WriteError
-   */
-  static open(file: string, keep: number): HistoryFile {
-    const { fs, path } = node();
-    try {
-      fs.mkdirSync(path.dirname(file), { recursive: true });
-      const descriptor = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o666);
-      const length = Math.min(keep, fs.fstatSync(descriptor).size);
-      fs.ftruncateSync(descriptor, length);
-      return new HistoryFile(file, descriptor, length);
-    } catch (error) {
-      throw writeError(file, error);
-    }
-  }
-
-  /** Bytes so far. */
-  get bytes(): number {
-    return this.length;
-  }
-
-  append(record: HistoryRecord): void {
-    const line = new TextEncoder().encode(`${JSON.stringify(record)}\n`);
-    this.guard(() => {
-      let done = 0;
-      while (done < line.length) {
-        done += node().fs.writeSync(this.descriptor, line, done, line.length - done, this.length + done);
-      }
-    });
-    this.length += line.length;
-  }
-
-  /** Waits until the disk has all of it. */
-  sync(): void {
-    this.guard(() => node().fs.fsyncSync(this.descriptor));
-  }
-
-  close(): void {
-    node().fs.closeSync(this.descriptor);
-  }
-
-  private guard(write: () => void): void {
-    try {
-      write();
-    } catch (error) {
-      throw writeError(this.file, error);
-    }
-  }
+/** A trouble, and what was done about it. */
+export interface TroubleRecord {
+  readonly type: 'trouble';
+  readonly trouble: TroubleKind;
+  /** The step that showed it; 0 before the first. */
+  readonly step: number;
+  readonly epoch: number;
+  /** Training went back to after this step; what the history holds of later ones was given up. */
+  readonly backTo: number;
+  /** What was seen and what is done now, in one sentence each. */
+  readonly message: string;
+  /** The factor on the learning rate from here on. */
+  readonly rateScale: number;
+  /** Images computed at once from here on, where a whole batch does not fit into memory. */
+  readonly microBatch?: number;
+  readonly seconds: number;
 }
 
+export type HistoryRecord = StepRecord | EpochRecord | TroubleRecord;
+
 /**
- * All records of a run's `history.jsonl`, in order. A last line that a kill cut off is left out.
+ * The records of a run's `history.jsonl`, in order. A last line that a kill cut off is left out, and so are the steps
+ * and epochs that a recovery gave up: each step is there once. The troubles themselves stay.
  *
+ * @param options.all Also what was given up. Default false.
  * @returns An empty list where there is no such file.
  */
-export async function readHistory(file: string): Promise<HistoryRecord[]> {
+export async function readHistory(file: string, options: { readonly all?: boolean } = {}): Promise<HistoryRecord[]> {
   const { fs } = node();
   let text: string;
   try {
@@ -118,6 +77,19 @@ export async function readHistory(file: string): Promise<HistoryRecord[]> {
     if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
-  const lines = text.split('\n').slice(0, -1);
-  return lines.map((line) => JSON.parse(line) as HistoryRecord);
+  const records = text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as HistoryRecord);
+  return options.all === true ? records : inEffect(records);
+}
+
+/** Without what was given up. */
+function inEffect(records: readonly HistoryRecord[]): HistoryRecord[] {
+  let kept: HistoryRecord[] = [];
+  for (const record of records) {
+    if (record.type === 'trouble') kept = kept.filter(({ type, step }) => type === 'trouble' || step <= record.backTo);
+    kept.push(record);
+  }
+  return kept;
 }

@@ -10,8 +10,9 @@ import { meanAndStd } from '../data/statistics.ts';
 import { ModelError } from '../models/errors.ts';
 import { node } from '../models/files.ts';
 import type { ModelInfo } from '../models/info.ts';
+import type { Callback } from './callbacks/callback.ts';
 import type { Fingerprint } from './checkpoint.ts';
-import type { EpochRecord, StepRecord } from './history.ts';
+import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
 import { cosineDecay } from './schedules.ts';
 import { sgd } from './sgd.ts';
 
@@ -51,6 +52,16 @@ export interface TrainOptions {
   readonly onEpoch?: (event: EpochEvent) => void | Promise<void>;
   /** While the validation set is evaluated. */
   readonly onValidation?: (done: number, total: number) => void;
+  /** After a trouble was recognised and mended; a promise is waited for. */
+  readonly onTrouble?: (event: TroubleRecord) => void | Promise<void>;
+  /** Early stopping, logs, event files, hooks of your own: see `Callback`. Default none. */
+  readonly callbacks?: readonly Callback[];
+  /**
+   * Mend what goes wrong: after a divergence go back to the last good state with a tenth of the learning rate, at most
+   * three times; cut a batch that does not fit into memory; put a wrong normalisation right. False: throw instead, and
+   * take `normalize` as it is. Default true.
+   */
+  readonly mend?: boolean;
 }
 
 export interface StepEvent extends StepRecord {
