@@ -7,9 +7,9 @@ import type { Normalization, Splits } from '../data/dataset.ts';
 import type { OpenOptions } from '../data/node/open.ts';
 import { createModel } from '../models/registry.ts';
 import type { TrainOptions } from '../train/options.ts';
-import { constant, cosineDecay, type Schedule } from '../train/schedules.ts';
-import { sgd } from '../train/sgd.ts';
-import { type Clock, stepsOf } from './duration.ts';
+import type { Clock } from './duration.ts';
+import { optimizerOf } from './optimizer.ts';
+import { scheduleOf } from './schedule.ts';
 import type { Recipe } from './schema.ts';
 import { toTransform } from './transforms.ts';
 
@@ -40,40 +40,19 @@ export function clockOf({ training }: Recipe, splits: Splits): Clock {
 
 /** The options of `train` that a recipe decides. The optimizer is the caller's to dispose of. */
 export function trainOptionsOf(recipe: Recipe, splits: Splits): TrainOptions {
-  const { augment, loss, training } = recipe;
+  const { augment, loss, optimizer, schedule, training } = recipe;
+  const clock = clockOf(recipe, splits);
   const side = Math.min(splits.imageShape[0], splits.imageShape[1]);
   const normalize = normalizationOf(recipe, splits.imageShape[2]);
   return {
     epochs: training.epochs,
     batchSize: training.batch,
     seed: training.seed,
-    optimizer: optimizerOf(recipe, scheduleOf(recipe, clockOf(recipe, splits))),
+    optimizer: optimizerOf(optimizer, (rate) => scheduleOf(schedule, rate, clock)),
     labelSmoothing: loss.labelSmoothing,
     transforms: augment.map((one) => toTransform(one, side)),
     ...(normalize === undefined ? {} : { normalize }),
   };
-}
-
-/** The learning rate's way through the run. */
-export function scheduleOf({ schedule, optimizer }: Recipe, clock: Clock): Schedule {
-  const { learningRate } = optimizer;
-  switch (schedule.name) {
-    case 'constant':
-      return constant(learningRate);
-    case 'cosine': {
-      const total = clock.epochs * clock.stepsPerEpoch;
-      const warmupSteps = Math.min(stepsOf(schedule.warmup, clock), total - 1);
-      const steps = schedule.over === undefined ? total - warmupSteps : stepsOf(schedule.over, clock);
-      return cosineDecay(learningRate, Math.max(1, steps), { warmupSteps, alpha: schedule.alpha });
-    }
-    default:
-      return schedule satisfies never;
-  }
-}
-
-function optimizerOf({ optimizer }: Recipe, learningRate: Schedule) {
-  const { name: _, ...options } = optimizer;
-  return sgd({ ...options, learningRate });
 }
 
 const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;

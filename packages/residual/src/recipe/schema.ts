@@ -3,7 +3,9 @@
 
 import { z } from 'zod';
 import { modelNames } from '../models/registry.ts';
-import { choice, duration, flag, named, number, text, whole } from './kinds.ts';
+import { choice, flag, named, number, text, whole } from './kinds.ts';
+import { optimizerSection } from './optimizer.ts';
+import { scheduleSection } from './schedule.ts';
 import { transforms } from './transforms.ts';
 
 const pixels = { min: 1, max: 16_384 } as const;
@@ -60,36 +62,6 @@ const loss = z.discriminatedUnion('name', [
   }),
 ]);
 
-const rate = { min: 0, above: true } as const;
-
-const optimizer = z.discriminatedUnion('name', [
-  z
-    .strictObject({
-      name: named('sgd'),
-      learningRate: number('the highest learning rate', rate).default(0.1),
-      momentum: number('how much of the last update goes on', { min: 0, max: 1, below: true }).default(0.9),
-      nesterov: flag("Nesterov's momentum").default(false),
-      weightDecay: number("as PyTorch's: λ·w is added to the gradient", { min: 0 }).default(0),
-      decay: choice('what decays: all weights, or kernels only', ['all', 'kernels']).default('all'),
-    })
-    .refine(({ nesterov, momentum }) => !nesterov || momentum > 0, {
-      path: ['nesterov'],
-      message: 'needs a momentum greater than 0',
-    }),
-]);
-
-const warmup = duration('in which the learning rate climbs from 0').default(0);
-
-const schedule = z.discriminatedUnion('name', [
-  z.strictObject({ name: named('constant') }),
-  z.strictObject({
-    name: named('cosine'),
-    warmup,
-    over: duration('how long the fall lasts; default all of the run after the warm-up').exactOptional(),
-    alpha: number('part of the learning rate that is left at the end', { min: 0, max: 1 }).default(0),
-  }),
-]);
-
 const training = z.strictObject({
   epochs: whole('passes over the training images', { min: 1, max: 100_000 }).default(20),
   batch: whole('images per step', { min: 1, max: 65_536 }).default(128),
@@ -102,8 +74,8 @@ const sections = z.strictObject({
   model: model.prefault({}),
   augment: transforms.default([]),
   loss: loss.prefault({ name: 'crossEntropy' }),
-  optimizer: optimizer.prefault({ name: 'sgd' }),
-  schedule: schedule.prefault({ name: 'constant' }),
+  optimizer: optimizerSection.prefault({ name: 'sgd' }),
+  schedule: scheduleSection.prefault({ name: 'constant' }),
   training: training.prefault({}),
 });
 
