@@ -61,16 +61,18 @@ const OPTIMIZER = 'optimizer:';
 
 /** Copies model and optimizer to the host, under names that are the same in every process. */
 export async function captureState(model: LayersModel, optimizer: tf.Optimizer): Promise<RunState> {
-  const weights = model.weights.map((weight) => ({ name: WEIGHT + weight.originalName, tensor: weight.read() }));
   const slots = await optimizer.getWeights();
-  const [iterations] = slots;
   const names = stableNames(model);
   const state = slots.map(({ name, tensor }) => ({ name: OPTIMIZER + names.toStable(name), tensor }));
-  const arrays = await Promise.all(
-    [...weights, ...state].map(({ name, tensor }) => arrayOf(name, tensor as tf.Tensor)),
-  );
-  iterations?.tensor.dispose(); // made for us; the others are the optimizer's own
-  return arrays;
+  const arrays = await Promise.all(state.map(({ name, tensor }) => arrayOf(name, tensor)));
+  // Those that are no variables were made for us.
+  for (const { tensor } of slots) if (!(tensor instanceof tf.Variable)) tensor.dispose();
+  return [...(await captureWeights(model)), ...arrays];
+}
+
+/** Copies the weights alone, moving averages included. */
+export function captureWeights(model: LayersModel): Promise<RunState> {
+  return Promise.all(model.weights.map((weight) => arrayOf(WEIGHT + weight.originalName, weight.read() as tf.Tensor)));
 }
 
 /**
@@ -85,6 +87,17 @@ export async function applyState(
   state: RunState,
   from: string,
 ): Promise<void> {
+  applyWeights(model, state, from);
+  const names = stableNames(model);
+  const slots = state
+    .filter(({ name }) => name.startsWith(OPTIMIZER))
+    .map((array) => ({ name: names.toCurrent(array.name.slice(OPTIMIZER.length)), tensor: tensorOf(array) }));
+  await optimizer.setWeights(slots);
+  for (const { tensor } of slots) tensor.dispose();
+}
+
+/** The same for the weights alone. */
+export function applyWeights(model: LayersModel, state: RunState, from: string): void {
   const arrays = new Map(state.map((array) => [array.name, array]));
   for (const weight of model.weights) {
     const array = arrays.get(WEIGHT + weight.originalName);
@@ -93,12 +106,6 @@ export async function applyState(
     weight.write(value as tf.Variable);
     value.dispose();
   }
-  const names = stableNames(model);
-  const slots = state
-    .filter(({ name }) => name.startsWith(OPTIMIZER))
-    .map((array) => ({ name: names.toCurrent(array.name.slice(OPTIMIZER.length)), tensor: tensorOf(array) }));
-  await optimizer.setWeights(slots);
-  for (const { tensor } of slots) tensor.dispose();
 }
 
 /** False where any value is NaN or infinite: such a state is worth nothing. */
