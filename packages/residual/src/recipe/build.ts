@@ -7,7 +7,7 @@ import type { Normalization, Splits } from '../data/dataset.ts';
 import type { OpenOptions } from '../data/node/open.ts';
 import { createModel } from '../models/registry.ts';
 import type { TrainOptions } from '../train/options.ts';
-import type { Clock } from './duration.ts';
+import { type Clock, stepsOf } from './duration.ts';
 import { optimizerOf } from './optimizer.ts';
 import { scheduleOf } from './schedule.ts';
 import type { Recipe } from './schema.ts';
@@ -50,6 +50,7 @@ export function trainOptionsOf(recipe: Recipe, splits: Splits): TrainOptions {
     seed: training.seed,
     optimizer: optimizerOf(optimizer, (rate) => scheduleOf(schedule, rate, clock)),
     labelSmoothing: loss.labelSmoothing,
+    resolution: training.resolution.map(({ until, size }) => ({ untilStep: stepsOf(until, clock), size })),
     transforms: augment.map((one) => toTransform(one, side)),
     ...(normalize === undefined ? {} : { normalize }),
   };

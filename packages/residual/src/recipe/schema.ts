@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { modelNames } from '../models/registry.ts';
-import { choice, flag, named, number, text, whole } from './kinds.ts';
+import { choice, duration, flag, named, number, text, whole } from './kinds.ts';
 import { optimizerSection } from './optimizer.ts';
 import { scheduleSection } from './schedule.ts';
 import { transforms } from './transforms.ts';
@@ -64,6 +64,13 @@ const loss = z.discriminatedUnion('name', [
 
 const training = z.strictObject({
   epochs: whole('passes over the training images', { min: 1, max: 100_000 }).default(20),
+  resolution: z
+    .array(z.strictObject({ until: duration('when the stage ends'), size }))
+    .meta({
+      rule: 'a list of stages, as [{ until: 50%, size: 20 }], whose ends rise',
+      help: 'smaller (or larger) pictures for a part of the run; whole ones after the last stage',
+    })
+    .default([]),
   batch: whole('images per step', { min: 1, max: 65_536 }).default(128),
   seed: whole('same seed, same weights, bit for bit', { min: 0 }).default(1),
 });

@@ -13,7 +13,7 @@ import type { Recipe } from './schema.ts';
 /** What a recipe leaves to the caller. */
 export type RunOptions = Omit<
   TrainOptions,
-  'epochs' | 'batchSize' | 'optimizer' | 'labelSmoothing' | 'transforms' | 'normalize' | 'seed'
+  'epochs' | 'batchSize' | 'optimizer' | 'labelSmoothing' | 'resolution' | 'transforms' | 'normalize' | 'seed'
 >;
 
 export interface RecipeRun extends TrainResult {

@@ -13,6 +13,7 @@ import type { ModelInfo } from '../models/info.ts';
 import type { Callback } from './callbacks/callback.ts';
 import type { Fingerprint } from './checkpoint.ts';
 import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
+import { checkStages, type ResolutionStage } from './resolution.ts';
 import { cosineDecay } from './schedules.ts';
 import { sgd } from './sgd.ts';
 
@@ -32,6 +33,11 @@ export interface TrainOptions {
   readonly transforms?: readonly Transform[];
   /** Default: mean and standard deviation of the training images. */
   readonly normalize?: Normalization;
+  /**
+   * Progressive resizing: sizes at which the network sees the pictures up to a step, in order; whole pictures from the
+   * last stage on. The model must be convolutions up to its pooling. Default none.
+   */
+  readonly resolution?: readonly ResolutionStage[];
   /** Of the order of images and of augmentation. Default 0. */
   readonly seed?: number;
   /** Leave out an epoch's last images that fill no batch (others each epoch). Default true. */
@@ -106,6 +112,7 @@ export async function settingsOf(model: LayersModel, data: Splits, options: Trai
   const everyRule = `checkpointEvery must be 'epoch' or a whole number of steps from 1 up`;
   check(checkpointEvery === 'epoch' || whole(checkpointEvery), everyRule, checkpointEvery);
   check(!resume || directory !== undefined, 'resume needs a directory', directory);
+  checkStages(options.resolution ?? []);
   const dropRemainder = options.dropRemainder ?? true;
   const batches = batchesPerEpoch(data.train.size, batchSize, dropRemainder);
   const normalize = options.normalize ?? (await meanAndStd(data.train));
@@ -151,6 +158,7 @@ export function fingerprintOf(model: LayersModel, data: Splits, settings: Settin
     optimizer: `${className} ${JSON.stringify(optimizer.getConfig())}`,
     labelSmoothing: String(options.labelSmoothing ?? 0),
     transforms: JSON.stringify(options.transforms ?? []),
+    resolution: JSON.stringify(options.resolution ?? []),
     normalize: JSON.stringify(settings.normalize),
     seed: String(settings.seed),
     dropRemainder: String(settings.dropRemainder),

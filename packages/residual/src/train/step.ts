@@ -3,6 +3,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { ImageShape } from '../data/dataset.ts';
 import { ModelError } from '../models/errors.ts';
 import { type Network, networkOf } from '../models/network.ts';
 import { crossEntropy, smoothedTargets, softmaxCrossEntropy } from './loss.ts';
@@ -12,6 +13,8 @@ export interface StepInput {
   readonly images: Float32Array;
   readonly labels: Int32Array;
   readonly size: number;
+  /** Of these images, where it is not the model's own. */
+  readonly imageShape?: ImageShape;
 }
 
 /** Values of a step, when they are there. */
@@ -47,11 +50,11 @@ function run(
   network: Network,
   variables: tf.Variable[],
   optimizer: tf.Optimizer,
-  { images, labels, size }: StepInput,
+  { images, labels, size, imageShape }: StepInput,
   labelSmoothing: number,
 ): [loss: tf.Scalar, correct: tf.Scalar] {
   const { classes, inputShape } = network;
-  const x = tf.tensor4d(images, [size, ...inputShape]);
+  const x = tf.tensor4d(images, [size, ...(imageShape ?? inputShape)]);
   const targets = tf.tensor2d(smoothedTargets(labels, classes, labelSmoothing), [size, classes]);
   const truth = tf.tensor1d(labels, 'int32');
   const correct: tf.Scalar[] = [];

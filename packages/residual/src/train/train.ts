@@ -16,6 +16,7 @@ import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
 import { Meter } from './meter.ts';
 import { fingerprintOf, type Settings, settingsOf, type TrainOptions } from './options.ts';
 import { rateOf, setRateScale } from './rate-scale.ts';
+import { atResolution } from './resolution.ts';
 import { RunFolder, type StoredRun } from './run-folder.ts';
 import { isWatching, type Schedule } from './schedule.ts';
 import { type Step, type StepOutput, trainingStep } from './step.ts';
@@ -253,7 +254,8 @@ class Loop {
     await this.probe(step, batch);
     const learningRate = rateOf(settings.optimizer);
     this.step ??= trainingStep(this.model, settings.optimizer, settings.options.labelSmoothing ?? 0);
-    const output = this.step(batch);
+    const { resolution = [] } = settings.options;
+    const output = this.step(atResolution(batch, this.data.imageShape, resolution, position.step));
     output.catch(() => {}); // reported when its turn comes
     await this.finishStep();
     this.position = { ...this.position, step, batch: position.batch + 1, learningRate };
