@@ -55,6 +55,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'serve',
       'lifecycle',
       'recipe',
+      'tune',
       'index.ts',
       'cli',
     ],

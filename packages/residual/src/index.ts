@@ -84,3 +84,13 @@ export type { SGD, SgdOptions } from './train/sgd.ts';
 export { sgd } from './train/sgd.ts';
 export type { TrainResult } from './train/train.ts';
 export { train } from './train/train.ts';
+export type {
+  Dimension,
+  ResultRecord,
+  SearchRecord,
+  TrialRecord,
+  TuneBest,
+  TuneOptions,
+  TuneResult,
+} from './tune/index.ts';
+export { dimensionOf, tune } from './tune/index.ts';

@@ -11,6 +11,7 @@ import { recipesCommand } from './recipes.ts';
 import { makeStyle } from './style.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
+import { tuneCommand } from './tune.ts';
 
 const commands = [
   trainCommand,

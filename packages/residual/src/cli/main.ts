@@ -14,6 +14,7 @@ import { recipesCommand } from './recipes.ts';
 import { styleOf } from './style.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
+import { tuneCommand } from './tune.ts';
 
 /** In the order in which they are used. Each is run with the options that it declares itself. */
 const commands = [

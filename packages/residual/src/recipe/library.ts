@@ -95,6 +95,16 @@ export async function loadRecipe(typed: string, overrides: readonly (string | Ov
 }
 
 /**
+ * A complete recipe with some keys changed.
+ *
+ * @throws RecipeError as `loadRecipe` does
+ */
+export function changedRecipe(recipe: Recipe, overrides: readonly Override[]): Recipe {
+  const layers = { data: recipe as unknown as Layered['data'], origins: new Map([['', 'the recipe']]) };
+  return checkedRecipe(overridden(layers, overrides));
+}
+
+/**
  * Fills in the defaults.
  *
  * @throws RecipeError as `loadRecipe` does

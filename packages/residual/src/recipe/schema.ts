@@ -84,6 +84,13 @@ const sections = z.strictObject({
   optimizer: optimizerSection.prefault({ name: 'sgd' }),
   schedule: scheduleSection.prefault({ name: 'constant' }),
   training: training.prefault({}),
+  search: z
+    .record(z.string(), z.union([z.string(), z.array(z.unknown())]))
+    .meta({
+      rule: 'keys with ranges or lists, as { optimizer.learningRate: 0.01..1 log }',
+      help: 'what residual tune tries',
+    })
+    .default({}),
 });
 
 /** A whole recipe. */

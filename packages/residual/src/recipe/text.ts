@@ -22,7 +22,11 @@ function valueText(value: unknown): string {
 }
 
 /** A line for each section. */
-export function recipePairs({ about: _, ...sections }: Recipe): readonly (readonly [name: string, value: string])[] {
+export function recipePairs({
+  about: _,
+  search: __,
+  ...sections
+}: Recipe): readonly (readonly [name: string, value: string])[] {
   return Object.entries(sections).map(([name, section]) => {
     if (Array.isArray(section)) {
       const items = (section as readonly Readonly<Record<string, unknown>>[]).map(({ name: which, ...options }) => {
