@@ -41,6 +41,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
   residual: {
     sources: 'packages/residual/src',
     layers: [
+      'cli/nearest.ts',
       'data/errors.ts',
       'data/random.ts',
       'augment',
@@ -53,6 +54,8 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'export',
       'serve',
       'lifecycle',
+      'recipe',
+      'tune',
       'index.ts',
       'cli',
     ],

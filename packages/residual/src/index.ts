@@ -44,6 +44,8 @@ export { createModel, modelNames, models } from './models/registry.ts';
 export type { ResNetOptions, Stem } from './models/resnet.ts';
 export { resnet18, resnet34, resnet50 } from './models/resnet.ts';
 export { loadModel, saveModel } from './models/saved-model.ts';
+export type { LoadedRecipe, Override, Recipe, RecipeRun, RunOptions } from './recipe/index.ts';
+export { loadRecipe, RecipeError, recipeNames, trainWithRecipe } from './recipe/index.ts';
 export type { AdamW, AdamWOptions } from './train/adamw.ts';
 export { adamW } from './train/adamw.ts';
 export type { AverageOptions, Averages, EmaOptions, LookaheadOptions } from './train/averages.ts';
@@ -93,3 +95,13 @@ export type { SGD, SgdOptions } from './train/sgd.ts';
 export { sgd } from './train/sgd.ts';
 export type { TrainResult } from './train/train.ts';
 export { train } from './train/train.ts';
+export type {
+  Dimension,
+  ResultRecord,
+  SearchRecord,
+  TrialRecord,
+  TuneBest,
+  TuneOptions,
+  TuneResult,
+} from './tune/index.ts';
+export { dimensionOf, tune } from './tune/index.ts';

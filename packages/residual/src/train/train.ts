@@ -17,6 +17,7 @@ import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
 import { Meter } from './meter.ts';
 import { fingerprintOf, type Settings, settingsOf, stepInput, stepOptions, type TrainOptions } from './options.ts';
 import { rateOf, setRateScale } from './rate-scale.ts';
+import { atResolution } from './resolution.ts';
 import { RunFolder, type StoredRun } from './run-folder.ts';
 import { watchingScheduleOf } from './schedule.ts';
 import { type Step, type StepOutput, trainingStep } from './step.ts';
@@ -269,7 +270,8 @@ class Loop {
     await this.probe(step, batch);
     const learningRate = rateOf(settings.optimizer);
     this.step ??= trainingStep(this.model, stepOptions(settings, this.averages, position.microBatch));
-    const output = this.step(stepInput(settings, batch));
+    const { resolution = [] } = settings.options;
+    const output = this.step(stepInput(settings, atResolution(batch, this.data.imageShape, resolution, position.step)));
     output.catch(() => {}); // reported when its turn comes
     await this.finishStep();
     this.position = { ...this.position, step, batch: position.batch + 1, learningRate };

@@ -33,7 +33,7 @@ const SAMPLES = 5000;
 export async function resnetRun({ model: options, batch, steps }: RunRequest): Promise<RunResult> {
   if (!(await tf.setBackend('jit'))) throw new Error('the backend did not start');
   const model = resnet18(options);
-  const step = trainingStep(model, sgd({ learningRate: 0.02, momentum: 0.9 }), 0);
+  const step = trainingStep(model, { optimizer: sgd({ learningRate: 0.02, momentum: 0.9 }) });
   const random = new Random(7);
   const pixels = options.inputShape.reduce((a, b) => a * b, batch);
   const losses: number[] = [];
