@@ -54,6 +54,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'serve',
       'lifecycle',
       'index.ts',
+      'browser.ts',
       'cli',
     ],
     contracts: ['data/dataset.ts', 'models/info.ts'],

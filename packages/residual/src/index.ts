@@ -3,6 +3,8 @@
 
 export type { Picture, RandomCrop, RandomFlip, Transform } from './augment/index.ts';
 export { randomCrop, randomFlip } from './augment/index.ts';
+export type { ArrayDatasetOptions } from './data/array-dataset.ts';
+export { arrayDataset } from './data/array-dataset.ts';
 export type {
   Batch,
   BatchOptions,
