@@ -57,6 +57,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'recipe',
       'tune',
       'index.ts',
+      'browser.ts',
       'cli',
     ],
     contracts: ['data/dataset.ts', 'models/info.ts'],

@@ -1,5 +1,5 @@
 /** Bundles a module of this repository for a page, from the TypeScript sources, as a user's bundler would. */
-import { build, type Metafile, type Plugin } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 export interface BundleOptions {
   readonly minify?: boolean;
@@ -10,8 +10,8 @@ export interface BundleOptions {
 
 export interface Bundle {
   readonly code: string;
-  /** What went into it, by file, with bytes. */
-  readonly inputs: Metafile['inputs'];
+  /** Bytes of the bundle by the file that they come from. */
+  readonly inputs: Readonly<Record<string, number>>;
 }
 
 /** `contents` is an ES module; its relative imports start from `folder`. Throws where anything of Node's is imported. */
@@ -30,5 +30,7 @@ export async function bundleForPage(contents: string, folder: string, options: B
     plugins: [...plugins],
     logLevel: 'silent',
   });
-  return { code: outputFiles[0].text, inputs: metafile.inputs };
+  const [{ inputs }] = Object.values(metafile.outputs);
+  const bytes = Object.entries(inputs).map(([file, { bytesInOutput }]) => [file, bytesInOutput] as const);
+  return { code: outputFiles[0].text, inputs: Object.fromEntries(bytes) };
 }

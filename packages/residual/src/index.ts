@@ -44,6 +44,8 @@ export {
   transformOptions,
   trivialAugment,
 } from './augment/index.ts';
+export type { ArrayDatasetOptions } from './data/array-dataset.ts';
+export { arrayDataset } from './data/array-dataset.ts';
 export type {
   Batch,
   BatchOptions,

@@ -1,5 +1,4 @@
 /** A `Dataset` whose samples are read and finished by worker threads; every reader of ours makes one of these. */
-import { join } from 'node:path';
 import type { BatchRequest, Dataset, ImageShape, ProducedBatch, ProduceOptions, SkippedFile } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import type { Done } from './batch-worker.ts';
@@ -24,7 +23,9 @@ export class WorkerDataset implements Dataset {
     this.imageShape = source.shape;
     this.labels = source.labels;
     this.skipped = [...skipped];
-    if (source.kind === 'files') this.fileOf = (index) => join(source.root, source.paths[index]);
+    // Asked for at run time: a page imports this file, and never comes here.
+    const path = process.getBuiltinModule('node:path');
+    if (source.kind === 'files') this.fileOf = (index) => path.join(source.root, source.paths[index]);
     const known = new Set(skipped.map(({ path }) => path));
     this.pool = new WorkerPool(source, (files) => {
       for (const file of files) {
