@@ -134,6 +134,8 @@ class Loop {
   private running:
     | { readonly record: Omit<StepRecord, MeasuredField>; readonly size: number; readonly output: Promise<StepOutput> }
     | undefined;
+  /** Settles when the backend has nothing more to do. */
+  private idle: Promise<unknown> = Promise.resolve();
   private startedAt = performance.now();
   private validationSeconds = 0;
 
@@ -254,7 +256,7 @@ class Loop {
     const learningRate = rateOf(settings.optimizer);
     this.step ??= trainingStep(this.model, settings.optimizer, settings.options.labelSmoothing ?? 0);
     const output = this.step(batch);
-    output.catch(() => {}); // reported when its turn comes
+    this.idle = output.catch(() => {}); // reported when its turn comes
     await this.finishStep();
     this.position = { ...this.position, step, batch: position.batch + 1, learningRate };
     const { batches } = settings;
@@ -383,10 +385,10 @@ class Loop {
 
   /** Back to the last good state, with what the plan of recovery says; the checkpoint says so before the logs do. */
   private async goBack(setback: Setback): Promise<void> {
-    const { model, callbacks, settings, running } = this;
+    const { model, callbacks, settings } = this;
     const { optimizer, batchSize } = settings;
     this.running = undefined;
-    await running?.output.catch(() => {});
+    await this.idle;
     const normalises = model.layers.some((layer) => layer.getClassName() === 'BatchNormalization' && layer.trainable);
     const plan = planRecovery(setback, { position: this.position, batchSize, normalises });
     if (plan.rateScale !== this.position.rateScale && !setRateScale(optimizer, plan.rateScale)) {
