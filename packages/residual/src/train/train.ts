@@ -281,7 +281,7 @@ class Loop {
     const { loss, correct } = await output;
     const wrong = this.watch.see(record.step, loss, correct, size);
     if (wrong !== undefined && (this.mends || !Number.isFinite(loss))) throw new Setback('diverged', wrong);
-    this.good.lived(record.step);
+    this.good.lived(record.step, () => this.watch.isStuck);
     const { sums } = this.position;
     this.position = {
       ...this.position,
