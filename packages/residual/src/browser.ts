@@ -26,7 +26,7 @@ export type { ResNetOptions, Stem } from './models/resnet.ts';
 export { resnet18, resnet34, resnet50 } from './models/resnet.ts';
 export type { EpochRecord, HistoryRecord, StepRecord } from './train/history.ts';
 export type { EpochEvent, StepEvent, TrainOptions } from './train/options.ts';
-export type { Schedule } from './train/schedules.ts';
+export type { Schedule } from './train/schedule.ts';
 export { constant, cosineDecay } from './train/schedules.ts';
 export type { SGD, SgdOptions } from './train/sgd.ts';
 export { sgd } from './train/sgd.ts';

@@ -20,6 +20,8 @@ import { tuneCommand } from './tune.ts';
 const commands = [
   trainCommand,
   recipesCommand,
+  tuneCommand,
+  tuneCommand,
   evaluateCommand,
   predictCommand,
   summaryCommand,

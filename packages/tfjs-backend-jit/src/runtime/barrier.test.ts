@@ -67,7 +67,17 @@ function program(kernel: Kernel): Compiled {
   const back: Launch = { kernel, pointers: there.pointers.toReversed() };
   const launches = Array.from({ length: LAUNCHES }, (_, i) => (i % 2 === 0 ? there : back));
   const wasm = emitProgram(launches, [kernel], false);
-  return { launches, slots: 2, outputs: [], fresh: [], arenaBytes: 0, scratchBytes: 0, kernels: [kernel], wasm };
+  return {
+    launches,
+    slots: 2,
+    outputs: [],
+    fresh: [],
+    kept: [],
+    arenaBytes: 0,
+    scratchBytes: 0,
+    kernels: [kernel],
+    wasm,
+  };
 }
 
 interface Stress {
