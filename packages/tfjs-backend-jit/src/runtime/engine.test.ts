@@ -30,15 +30,24 @@ const rotate: Kernel = {
   },
 };
 
-function program(launches: number, shared = true): Compiled {
+/** Divides by zero. */
+const trap: Kernel = {
+  ...rotate,
+  key: 'trap',
+  emit(m) {
+    m.func('k', ['i32', 'i32', 'i32', 'i32'], [], (f) => f.drop(i32.div_u(f.param(0), i32.const(0))));
+  },
+};
+
+function program(launches: number, shared = true, kernel = rotate): Compiled {
   const there: Launch = {
-    kernel: rotate,
+    kernel,
     pointers: [
       { kind: 'external', slot: 0 },
       { kind: 'external', slot: 1 },
     ],
   };
-  const back: Launch = { kernel: rotate, pointers: there.pointers.toReversed() };
+  const back: Launch = { kernel, pointers: there.pointers.toReversed() };
   const list = Array.from({ length: launches }, (_, i) => (i % 2 === 0 ? there : back));
   return {
     launches: list,
@@ -48,8 +57,8 @@ function program(launches: number, shared = true): Compiled {
     kept: [],
     arenaBytes: 0,
     scratchBytes: 0,
-    kernels: [rotate],
-    wasm: emitProgram(list, [rotate], false, shared),
+    kernels: [kernel],
+    wasm: emitProgram(list, [kernel], false, shared),
   };
 }
 
@@ -92,5 +101,20 @@ for (const threads of [0, 1, 2, 3]) {
     await waiting;
     const later = engine.run(loaded, [x, y], []);
     assert.throws(() => engine.doneSync(later), /the backend was disposed of/);
+  });
+
+  test(`a kernel that traps is an error for all who wait, with ${who}`, async () => {
+    for (const wait of ['done', 'doneSync'] as const) {
+      const shared = threads > 0;
+      const memory = createMemory(shared);
+      const pool = shared ? await ThreadPool.start(memory, threads) : new InlinePool(memory);
+      const engine = new Engine(memory, { relaxed: false, wide: false, shared }, pool);
+      // As many launches as are not run on the caller's own thread.
+      const loaded = engine.load(program(100, shared, trap));
+      engine.reserve(0, 0);
+      const job = engine.run(loaded, [0, 0], []);
+      await assert.rejects(async () => engine[wait](job), /trapped|divide by zero/);
+      pool.end();
+    }
   });
 }

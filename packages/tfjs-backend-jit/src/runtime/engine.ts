@@ -210,6 +210,7 @@ export class Engine {
     if (job === undefined || job !== this.running) return;
     this.running = undefined;
     this.finished = job.number;
+    this.failure ??= this.pool.failed; // whoever asks may come before the promise's own news
     this.pool.rest();
     debug('time', () => {
       const starts = new Float64Array(this.heap.memory.buffer, MARKS, MAX_MARKS + 1);

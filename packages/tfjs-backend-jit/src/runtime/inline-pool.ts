@@ -19,7 +19,7 @@ export class InlinePool implements Pool {
   private readonly programs = new Map<number, readonly Launch[]>();
   /** Runs the next piece; true when the run is done. Undefined: nothing runs. */
   private step: (() => boolean) | undefined;
-  private failure: Error | undefined;
+  failed: Error | undefined;
   private waiting: (() => void)[] = [];
   private turns: MessageChannel | undefined;
 
@@ -74,7 +74,7 @@ export class InlinePool implements Pool {
 
   end(): void {
     this.turns?.port1.close();
-    this.failure ??= new Error('the backend was disposed of');
+    this.failed ??= new Error('the backend was disposed of');
     this.stop();
   }
 
@@ -86,7 +86,7 @@ export class InlinePool implements Pool {
     try {
       while (!step()) if (performance.now() >= end) return;
     } catch (error) {
-      this.failure = new Error(`internal: a kernel trapped: ${error}`);
+      this.failed = new Error(`internal: a kernel trapped: ${error}`);
     }
     this.stop();
   }
@@ -116,6 +116,6 @@ export class InlinePool implements Pool {
   }
 
   private check(): void {
-    if (this.failure !== undefined) throw this.failure;
+    if (this.failed !== undefined) throw this.failed;
   }
 }

@@ -27,6 +27,8 @@ export interface Pool {
   /** Starts one run. The one before must be done. */
   begin(run: Run): void;
   readonly idle: boolean;
+  /** Set for good once a kernel has trapped, a thread has died or the pool was ended. */
+  readonly failed: Error | undefined;
   /** Resolves when the current run is done; the caller's thread stays free meanwhile. Rejects if a kernel traps. */
   done(): Promise<void>;
   /** Blocks until the current run is done. */
@@ -161,9 +163,14 @@ export class ThreadPool implements Pool {
     for (const resolve of waiting) resolve();
   }
 
+  get failed(): Error | undefined {
+    if (Atomics.load(this.i32, control.FAILED >> 2) === 0) return undefined;
+    return this.failure ?? new Error('internal: a kernel trapped in a compute thread');
+  }
+
   private check(): void {
-    if (Atomics.load(this.i32, control.FAILED >> 2) !== 0)
-      throw this.failure ?? new Error('internal: a kernel trapped in a compute thread');
+    const { failed } = this;
+    if (failed !== undefined) throw failed;
   }
 }
 
