@@ -102,7 +102,8 @@ export class Engine {
     else {
       const fresh = kernels.filter((kernel) => !this.loadedKernels.has(kernel.id));
       for (const kernel of fresh) this.loadedKernels.add(kernel.id);
-      this.pool.load([...new Set(fresh)], { id, module, kernels: kernels.map((kernel) => kernel.id) });
+      const launches = compiled.launches.length;
+      this.pool.load([...new Set(fresh)], { id, module, kernels: kernels.map((kernel) => kernel.id), launches });
     }
     const control = this.heap.alloc(counterBytes(compiled.launches.length) + compiled.slots * 4);
     return { id, compiled, control, small, lastRun: 0 };

@@ -9,14 +9,19 @@ import type { LoadedModule, LoadedProgram } from './worker.ts';
 /** Half a frame at 60 Hz: as long as nobody notices. */
 const SLICE_MS = 8;
 
-/** Runs one piece of a launch; 0 when there was none left. */
-type Launch = (control: number, scratch: number, arena: number) => number;
+/** Runs one piece of a launch; gives 0 when there was none left. */
+type Piece = (control: number, scratch: number, arena: number, launch: number) => number;
+
+interface Program {
+  readonly piece: Piece;
+  readonly launches: number;
+}
 
 export class InlinePool implements Pool {
   readonly threads = 1;
   private readonly memory: WebAssembly.Memory;
   private readonly kernels = new Map<number, WebAssembly.ExportValue>();
-  private readonly programs = new Map<number, readonly Launch[]>();
+  private readonly programs = new Map<number, Program>();
   /** Runs the next piece; true when the run is done. Undefined: nothing runs. */
   private step: (() => boolean) | undefined;
   failed: Error | undefined;
@@ -37,7 +42,7 @@ export class InlinePool implements Pool {
       imports[`k${i}`] = this.kernels.get(id) as WebAssembly.ImportValue;
     });
     const { exports } = new WebAssembly.Instance(program.module, { env, k: imports });
-    this.programs.set(program.id, Object.values(exports) as unknown as readonly Launch[]);
+    this.programs.set(program.id, { piece: exports.piece as Piece, launches: program.launches });
   }
 
   forget(program: number): void {
@@ -45,13 +50,14 @@ export class InlinePool implements Pool {
   }
 
   begin({ program, control, scratch, arena }: Run): void {
-    const launches = this.programs.get(program);
-    if (launches === undefined) throw new Error(`internal: program ${program} is not loaded`);
+    const loaded = this.programs.get(program);
+    if (loaded === undefined) throw new Error(`internal: program ${program} is not loaded`);
+    const { piece, launches } = loaded;
     let next = 0;
     this.mark(0);
     this.step = () => {
-      while (next < launches.length && launches[next](control, scratch, arena) === 0) this.mark(++next);
-      return next === launches.length;
+      while (next < launches && piece(control, scratch, arena, next) === 0) this.mark(++next);
+      return next === launches;
     };
     this.takeTurn();
   }

@@ -28,8 +28,8 @@ export function counterBytes(launches: number): number {
  * Emits `run(control, scratch, arena, threads, thread)`. Imports: `k.k0 …` (kernels by their place in `kernels`)
  * and, when timed, `env.mark(i)`, which thread 0 calls before launch i and after the last.
  *
- * Without shared memory there is one thread, and it wants to be free in between: instead of `run`, each launch is
- * exported, in order, as `(control, scratch, arena) -> i32`: runs one piece, and gives 0 when there was none left.
+ * Without shared memory there is one thread, and it wants to be free in between: instead of `run` there is
+ * `piece(control, scratch, arena, launch) -> i32`, which runs one piece of a launch, and gives 0 when none was left.
  */
 export function emitProgram(
   launches: readonly Launch[],
@@ -63,8 +63,8 @@ export function emitProgram(
     return () => f.push(call(func, piece, scratch, ...args));
   };
   if (!shared) {
-    launches.forEach((launch, index) => {
-      m.func(`l${index}`, ['i32', 'i32', 'i32'], ['i32'], (f) => {
+    const takers = launches.map((launch, index) =>
+      m.func(null, ['i32', 'i32', 'i32'], ['i32'], (f) => {
         const control = f.param(0);
         const piece = f.local('i32');
         f.set(piece, i32.load(control, index * 4));
@@ -75,8 +75,9 @@ export function emitProgram(
         f.push(i32.store(control, i32.add(piece, i32.const(1)), index * 4));
         runner(f, launch, piece)();
         f.push(i32.const(1));
-      });
-    });
+      }),
+    );
+    m.func('piece', ['i32', 'i32', 'i32', 'i32'], ['i32'], (f) => emitChoice(f, takers, 0));
     return m.encode(false);
   }
   const barrier = m.func(null, ['i32'], [], (f) => emitBarrier(f));
@@ -109,6 +110,18 @@ export function emitProgram(
     stamp(bodies.length);
   });
   return m.encode();
+}
+
+/** Calls the function of `choices` that parameter 3 numbers, from `first` on: by halves, since there may be hundreds. */
+function emitChoice(f: Func, choices: readonly number[], first: number): void {
+  if (choices.length <= 1) {
+    f.push(choices.length === 0 ? i32.const(0) : call(choices[0], f.param(0), f.param(1), f.param(2)));
+    f.return();
+    return;
+  }
+  const half = choices.length >> 1;
+  f.if(i32.lt_u(f.param(3), i32.const(first + half)), () => emitChoice(f, choices.slice(0, half), first));
+  emitChoice(f, choices.slice(half), first + half);
 }
 
 function address(pointer: Pointer, control: Local, arena: Local, table: number): Expr {

@@ -28,6 +28,8 @@ export interface LoadedModule {
 export interface LoadedProgram extends LoadedModule {
   /** Kernel ids, in the order of the program's imports `k0`, `k1`, … */
   readonly kernels: readonly number[];
+  /** How many launches it has. */
+  readonly launches: number;
 }
 
 /** Byte addresses of `control.ts`, handed over since the worker imports nothing. */
