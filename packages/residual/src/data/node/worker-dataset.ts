@@ -14,6 +14,7 @@ export class WorkerDataset implements Dataset {
   readonly labels: Int32Array;
   readonly skipped: SkippedFile[];
   readonly fileOf?: (index: number) => string;
+  readonly nameOf: (index: number) => string;
   private readonly pool: WorkerPool;
 
   /** @param skipped files that were left out before */
@@ -25,6 +26,10 @@ export class WorkerDataset implements Dataset {
     this.labels = source.labels;
     this.skipped = [...skipped];
     if (source.kind === 'files') this.fileOf = (index) => join(source.root, source.paths[index]);
+    this.nameOf =
+      source.kind === 'files'
+        ? (index) => join(source.root, source.paths[index])
+        : (index) => `${source.origin}#${source.rows[index]}`;
     const known = new Set(skipped.map(({ path }) => path));
     this.pool = new WorkerPool(source, (files) => {
       for (const file of files) {
