@@ -6,7 +6,7 @@ import { DataError } from '../data/errors.ts';
 /** How samples are put in order of suspicion; the paper's section 3.3. */
 export type Ranking = 'self-confidence' | 'normalized-margin';
 
-export const rankings = ['normalized-margin', 'self-confidence'] as const satisfies readonly Ranking[];
+export const rankings = ['self-confidence', 'normalized-margin'] as const satisfies readonly Ranking[];
 
 export interface LabelledProbabilities {
   /** The given class index of each sample. */
@@ -49,14 +49,14 @@ export interface LabelReview {
  * Reviews labels. The confident class of a sample is the most probable of those whose probability reaches their class's
  * threshold; a sample without one is not counted in C.
  *
- * @param options.ranking `normalized-margin` (default): (p(given) − max p(other) + 1) / 2; `self-confidence`: p(given)
+ * @param options.ranking `self-confidence` (default): p(given); `normalized-margin`: (p(given) − max p(other) + 1) / 2
  * @throws DataError for labels out of range, and lengths that do not belong together
  */
 export function reviewLabels(
   { labels, probabilities, classes }: LabelledProbabilities,
   options: { readonly ranking?: Ranking } = {},
 ): LabelReview {
-  const { ranking = 'normalized-margin' } = options;
+  const { ranking = 'self-confidence' } = options;
   const size = labels.length;
   if (size * classes !== probabilities.length) {
     throw new DataError(

@@ -32,7 +32,14 @@ export function quickTraining(
   dataset: Pick<Dataset, 'imageShape' | 'classes'>,
   options: QuickOptions = {},
 ): (samples: number, seed: number) => FoldTraining {
-  const { model = 'resnet18', width = 16, epochs = 4, learningRate = 0.05, labelSmoothing = 0.1, workers = 1 } = options;
+  const {
+    model = 'resnet18',
+    width = 16,
+    epochs = 4,
+    learningRate = 0.05,
+    labelSmoothing = 0.1,
+    workers = 1,
+  } = options;
   const { transforms = [randomFlip()] } = options;
   return (samples, seed) => {
     const batchSize = options.batchSize ?? Math.max(4, Math.min(64, Math.floor(samples / 20)));

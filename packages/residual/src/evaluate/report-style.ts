@@ -62,6 +62,8 @@ svg text { fill: var(--ink); }
 .line.c1 { stroke: var(--blue); } .band.c1, .dot.c1, .end.c1, .mark.c1 { fill: var(--blue); }
 .line.c2 { stroke: var(--orange); } .band.c2, .dot.c2, .end.c2, .mark.c2 { fill: var(--orange); }
 .line.c3 { stroke: var(--green); } .band.c3, .dot.c3, .end.c3, .mark.c3 { fill: var(--green); }
+.chart.square { max-width: 520px; } .chart .bar { fill: var(--blue); } .chart .gap { fill: var(--orange); fill-opacity: .55; }
+.chart .diagonal { fill: none; stroke: var(--soft); stroke-width: 1; stroke-dasharray: 4 4; } .line.other { stroke: var(--soft); stroke-opacity: .35; stroke-width: 1.2; }
 .dot { stroke: var(--page); stroke-width: 1.2; }
 .matrix { display: grid; grid-template-columns: minmax(0, 1.75fr) minmax(240px, 1fr); gap: 44px; align-items: start; }
 .matrix.wide { grid-template-columns: minmax(0, 1fr); }
