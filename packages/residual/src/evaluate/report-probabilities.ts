@@ -19,7 +19,7 @@ export function reliabilityDiagram({ bins }: Calibration): string {
     // Bins with few images say little: they are drawn paler.
     const strength = 0.25 + 0.75 * Math.sqrt(bin.images / most);
     return [
-      `<g data-tip="${escapeHtml(tip)}"><rect class="bar" x="${fixed(left)}" y="${fixed(right)}" width="${fixed(width)}" height="${fixed(y(0) - right)}" fill-opacity="${strength.toFixed(2)}"/>` +
+      `<g data-tip="${escapeHtml(tip)}"><rect class="bar" x="${fixed(left)}" y="${fixed(Math.max(right, said))}" width="${fixed(width)}" height="${fixed(y(0) - Math.max(right, said))}" fill-opacity="${strength.toFixed(2)}"/>` +
         `<rect class="gap" x="${fixed(left)}" y="${fixed(Math.min(right, said))}" width="${fixed(width)}" height="${fixed(Math.abs(said - right))}"/></g>`,
     ];
   });

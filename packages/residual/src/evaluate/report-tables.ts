@@ -32,9 +32,9 @@ export function classTable(classes: readonly string[], averages: Averages): stri
     '</tr></thead><tbody>',
     ...rows,
     '</tbody><tfoot>',
-    mean('mean of the classes (macro)', macro, area(averages.rocAuc) + area(averages.averagePrecision)),
+    mean('macro mean', macro, area(averages.rocAuc) + area(averages.averagePrecision)),
     `<td class="number">${count(averages.images)}</td></tr>`,
-    mean('weighted by images', weighted, '<td></td><td></td>'),
+    mean('weighted mean', weighted, '<td></td><td></td>'),
     '<td></td></tr></tfoot></table></div>',
   ].join('');
 }
