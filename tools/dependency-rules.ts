@@ -48,6 +48,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'models',
       'train',
       'evaluate',
+      'doctor',
       'weights',
       'quantize',
       'export',

@@ -4,6 +4,7 @@
 
 import { parseArguments } from './arguments.ts';
 import { type Command, UsageError } from './command.ts';
+import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { explain } from './explain.ts';
 import { commandHelp, overview } from './help.ts';
@@ -15,7 +16,13 @@ import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
 
 /** In the order in which they are used. Each is run with the options that it declares itself. */
-const commands = [trainCommand, evaluateCommand, predictCommand, summaryCommand] as unknown as readonly Command[];
+const commands = [
+  doctorCommand,
+  trainCommand,
+  evaluateCommand,
+  predictCommand,
+  summaryCommand,
+] as unknown as readonly Command[];
 
 async function run(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
