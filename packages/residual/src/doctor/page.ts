@@ -14,6 +14,7 @@ const policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sc
 
 const style = `
 .badge { display: inline-block; font-size: 12px; font-weight: 620; border-radius: 20px; padding: 1px 10px; margin-right: 10px; vertical-align: 2px; color: var(--on); background: var(--soft); }
+.badge.note { margin: 0 10px 0 0; color: var(--on); }
 .badge.problem { background: var(--orange); } .badge.warning { background: var(--blue); }
 .toc { list-style: none; margin: 28px 0 0; padding: 0; border-top: 1px solid var(--faint); }
 .toc li { padding: 9px 0; border-bottom: 1px solid var(--faint); } .toc a { color: inherit; text-decoration: none; } .toc a:hover { text-decoration: underline; }
