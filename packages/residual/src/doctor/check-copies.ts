@@ -1,14 +1,15 @@
 /** Findings about copies: the same picture twice in a class, in two classes, or in two parts of the data.
  *  Exact copies by their bytes, near ones by perceptual hash and then by comparison. */
 
+import { Random, streams } from '../data/random.ts';
 import { plural } from '../evaluate/report-format.ts';
 import type { Case, Finding, Severity } from './finding.ts';
 import type { Examined } from './inspect.ts';
 import { likeness } from './picture-facts.ts';
 import { furthest, similarPairs } from './similar-pairs.ts';
 
-/** Correlation of two 16 × 16 pictures from which on they count as copies: chosen by looking at pairs of Fashion-MNIST. */
-export const copyLikeness = 0.995;
+/** Correlation of two 16 × 16 pictures from which on they count as copies, where strangers look different and alike. */
+const copyLikeness = { photographs: 0.98, lookalikes: 0.995 } as const;
 /** Pictures with less contrast all look alike: they are the finding `blank-pictures` instead. */
 const leastContrast = 4;
 
@@ -60,9 +61,10 @@ export function nearCopies(examined: readonly Examined[], exact = exactCopies(ex
     while (parents[i] !== root) [parents[i], i] = [root, parents[i]];
     return root;
   };
+  const bar = likenessOfCopies(shown.map(({ tiny }) => tiny));
   const compare = (i: number, j: number) => {
     if (rootOf(i) === rootOf(j)) return;
-    if (likeness(shown[i].tiny, shown[j].tiny) >= copyLikeness) {
+    if (likeness(shown[i].tiny, shown[j].tiny) >= bar) {
       const [a, b] = [rootOf(i), rootOf(j)];
       parents[Math.max(a, b)] = Math.min(a, b);
     }
@@ -80,6 +82,26 @@ export function nearCopies(examined: readonly Examined[], exact = exactCopies(ex
     else group.push(first);
   });
   return [...groups.values()].filter((group) => group.length > 1);
+}
+
+/**
+ * From which likeness on two pictures of this set are copies. Shirts on black all look alike, photographs do not; so the
+ * bar is ten times closer to 1 than the nearest stranger usually is, between 0.98 (a third of the size and strong
+ * compression stay above it) and 0.995 (chosen by looking at pairs of Fashion-MNIST).
+ */
+export function likenessOfCopies(pictures: readonly Uint8Array[]): number {
+  const random = Random.at(0, streams.subset);
+  const nearest = Array.from({ length: Math.min(200, pictures.length) }, () => {
+    const one = pictures[random.integer(pictures.length)];
+    let most = -1;
+    for (let k = 0; k < 300; k++) {
+      const other = pictures[random.integer(pictures.length)];
+      if (other !== one) most = Math.max(most, likeness(one, other));
+    }
+    return most;
+  }).sort((a, b) => a - b);
+  const usual = nearest[nearest.length >> 1] ?? 0;
+  return Math.min(copyLikeness.lookalikes, Math.max(copyLikeness.photographs, 1 - (1 - usual) / 10));
 }
 
 const words = {

@@ -13,12 +13,13 @@ export const furthest = 7;
  *
  * @param hashes two words of 32 bits each, one after the other
  * @param radius 0 to 7
+ * @returns how many pairs were compared
  */
 export function similarPairs(
   hashes: Uint32Array,
   radius: number,
   visit: (i: number, j: number, distance: number) => void,
-): void {
+): number {
   if (!(radius >= 0 && radius <= furthest)) throw new Error(`internal: a radius from 0 to ${furthest}, not ${radius}`);
   const size = hashes.length / 2;
   const wordOf = (i: number, w: number) => (hashes[2 * i + (w >> 1)] >>> (16 * (w & 1))) & 0xffff;
@@ -26,6 +27,7 @@ export function similarPairs(
   const heads = Array.from({ length: words }, () => new Int32Array(65_536).fill(-1));
   const chains = Array.from({ length: words }, () => new Int32Array(size).fill(-1));
   const seen = new Int32Array(size).fill(-1);
+  let compared = 0;
   for (let j = 0; j < size; j++) {
     for (let w = 0; w < words; w++) {
       const word = wordOf(j, w);
@@ -34,6 +36,7 @@ export function similarPairs(
         for (let i = heads[w][near]; i >= 0; i = chains[w][i]) {
           if (seen[i] === j) continue;
           seen[i] = j;
+          compared++;
           const distance = hammingDistance(hashes[2 * i], hashes[2 * i + 1], hashes[2 * j], hashes[2 * j + 1]);
           if (distance <= radius) visit(i, j, distance);
         }
@@ -45,4 +48,5 @@ export function similarPairs(
       heads[w][word] = j;
     }
   }
+  return compared;
 }
