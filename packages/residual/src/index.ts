@@ -48,6 +48,8 @@ export type { LoadedRecipe, Override, Recipe, RecipeRun, RunOptions } from './re
 export { loadRecipe, RecipeError, recipeNames, trainWithRecipe } from './recipe/index.ts';
 export type { AdamW, AdamWOptions } from './train/adamw.ts';
 export { adamW } from './train/adamw.ts';
+export type { AverageOptions, Averages, EmaOptions, LookaheadOptions } from './train/averages.ts';
+export { averageWeights } from './train/averages.ts';
 export type { BestModelOptions } from './train/callbacks/best-model.ts';
 export { bestModel } from './train/callbacks/best-model.ts';
 export type { Callback, CallbackRun, Json, Outcome, SampleImages } from './train/callbacks/callback.ts';
@@ -63,6 +65,15 @@ export { asTfCallback } from './train/callbacks/tf-callback.ts';
 export type { Clip } from './train/clip.ts';
 export type { EpochRecord, HistoryRecord, StepRecord, TroubleKind, TroubleRecord } from './train/history.ts';
 export { readHistory } from './train/history.ts';
+export type { ClassWeights, Loss, LossOptions } from './train/losses.ts';
+export {
+  balancedWeights,
+  binaryCrossEntropy,
+  crossEntropy,
+  distillation,
+  focal,
+  lossFromData,
+} from './train/losses.ts';
 export type { Muon, MuonOptions } from './train/muon.ts';
 export { muon } from './train/muon.ts';
 export type { OptimizerOptions, ScheduledOptimizer } from './train/optimizer.ts';
