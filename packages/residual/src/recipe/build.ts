@@ -6,8 +6,10 @@ import { batchesPerEpoch } from '../data/batches.ts';
 import type { Normalization, Splits } from '../data/dataset.ts';
 import type { OpenOptions } from '../data/node/open.ts';
 import { createModel } from '../models/registry.ts';
+import type { AverageOptions } from '../train/averages.ts';
 import type { TrainOptions } from '../train/options.ts';
 import { type Clock, stepsOf } from './duration.ts';
+import { lossOf } from './loss.ts';
 import { optimizerOf } from './optimizer.ts';
 import { scheduleOf } from './schedule.ts';
 import type { Recipe } from './schema.ts';
@@ -49,10 +51,20 @@ export function trainOptionsOf(recipe: Recipe, splits: Splits): TrainOptions {
     batchSize: training.batch,
     seed: training.seed,
     optimizer: optimizerOf(optimizer, (rate) => scheduleOf(schedule, rate, clock)),
-    labelSmoothing: loss.labelSmoothing,
+    loss: lossOf(loss),
+    ...averagesOf(recipe, clock),
+    ...(training.microBatch === undefined ? {} : { microBatch: training.microBatch }),
     resolution: training.resolution.map(({ until, size }) => ({ untilStep: stepsOf(until, clock), size })),
     transforms: augment.map((one) => toTransform(one, side)),
     ...(normalize === undefined ? {} : { normalize }),
+  };
+}
+
+function averagesOf({ ema, lookahead }: Recipe, clock: Clock): AverageOptions {
+  const { every, alpha, ramp } = lookahead;
+  return {
+    ...(ema.decay === 0 ? {} : { ema }),
+    ...(every === 0 ? {} : { lookahead: { every, alpha, rampSteps: stepsOf(ramp, clock) } }),
   };
 }
 

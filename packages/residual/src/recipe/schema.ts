@@ -3,7 +3,8 @@
 
 import { z } from 'zod';
 import { modelNames } from '../models/registry.ts';
-import { choice, duration, flag, named, number, text, whole } from './kinds.ts';
+import { choice, duration, flag, number, text, whole } from './kinds.ts';
+import { lossSection } from './loss.ts';
 import { optimizerSection } from './optimizer.ts';
 import { scheduleSection } from './schedule.ts';
 import { transforms } from './transforms.ts';
@@ -55,12 +56,20 @@ const model = z.strictObject({
   zeroInitResidual: flag('start each block as the identity').default(false),
 });
 
-const loss = z.discriminatedUnion('name', [
-  z.strictObject({
-    name: named('crossEntropy'),
-    labelSmoothing: number('probability spread over all classes', { min: 0, max: 1, below: true }).default(0),
-  }),
-]);
+const ema = z.strictObject({
+  decay: number('what the average of the weights keeps of itself at each step; 0: no average', {
+    min: 0,
+    max: 1,
+    below: true,
+  }).default(0),
+  warmup: flag('begin with a smaller decay').default(true),
+});
+
+const lookahead = z.strictObject({
+  every: whole('steps between two pulls towards the slow weights; 0: none', { min: 0 }).default(0),
+  alpha: number('how far the slow weights go towards the fast ones', { min: 0, max: 1, above: true }).default(0.5),
+  ramp: duration("in which the pull grows to its strength (airbench's form)").default(0),
+});
 
 const training = z.strictObject({
   epochs: whole('passes over the training images', { min: 1, max: 100_000 }).default(20),
@@ -72,6 +81,7 @@ const training = z.strictObject({
     })
     .default([]),
   batch: whole('images per step', { min: 1, max: 65_536 }).default(128),
+  microBatch: whole('the most images that are computed at once; default all of a batch', { min: 1 }).exactOptional(),
   seed: whole('same seed, same weights, bit for bit', { min: 0 }).default(1),
 });
 
@@ -80,9 +90,11 @@ const sections = z.strictObject({
   data: data.prefault({}),
   model: model.prefault({}),
   augment: transforms.default([]),
-  loss: loss.prefault({ name: 'crossEntropy' }),
+  loss: lossSection.prefault({ name: 'crossEntropy' }),
   optimizer: optimizerSection.prefault({ name: 'sgd' }),
   schedule: scheduleSection.prefault({ name: 'constant' }),
+  ema: ema.prefault({}),
+  lookahead: lookahead.prefault({}),
   training: training.prefault({}),
   search: z
     .record(z.string(), z.union([z.string(), z.array(z.unknown())]))

@@ -13,7 +13,18 @@ import type { Recipe } from './schema.ts';
 /** What a recipe leaves to the caller. */
 export type RunOptions = Omit<
   TrainOptions,
-  'epochs' | 'batchSize' | 'optimizer' | 'labelSmoothing' | 'resolution' | 'transforms' | 'normalize' | 'seed'
+  | 'epochs'
+  | 'batchSize'
+  | 'microBatch'
+  | 'optimizer'
+  | 'loss'
+  | 'labelSmoothing'
+  | 'ema'
+  | 'lookahead'
+  | 'resolution'
+  | 'transforms'
+  | 'normalize'
+  | 'seed'
 >;
 
 export interface RecipeRun extends TrainResult {
