@@ -7,10 +7,12 @@ import type { Normalization, Splits } from '../data/dataset.ts';
 import type { OpenOptions } from '../data/node/open.ts';
 import { createModel } from '../models/registry.ts';
 import type { AverageOptions } from '../train/averages.ts';
+import { earlyStopping } from '../train/callbacks/early-stopping.ts';
 import type { TrainOptions } from '../train/options.ts';
 import { type Clock, stepsOf } from './duration.ts';
 import { lossOf } from './loss.ts';
 import { optimizerOf } from './optimizer.ts';
+import { freezeBackbone, takeWeights } from './pretrained.ts';
 import { scheduleOf } from './schedule.ts';
 import type { Recipe } from './schema.ts';
 import { toTransform } from './transforms.ts';
@@ -28,10 +30,22 @@ export function dataOptionsOf({ data, training }: Recipe): OpenOptions {
   };
 }
 
-/** The network of a recipe, for this data. */
-export function modelOf({ model, training }: Recipe, { imageShape, classes }: Splits): LayersModel {
-  const { name, ...options } = model;
-  return createModel(name, { ...options, inputShape: imageShape, classes: classes.length, seed: training.seed });
+/**
+ * The network of a recipe, for this data, with the weights that it starts from.
+ *
+ * @throws ModelError for impossible options, or weights that do not fit
+ */
+export async function modelOf({ model, training }: Recipe, { imageShape, classes }: Splits): Promise<LayersModel> {
+  const { name, weights, freeze, ...options } = model;
+  const network = createModel(name, {
+    ...options,
+    inputShape: imageShape,
+    classes: classes.length,
+    seed: training.seed,
+  });
+  if (weights !== undefined) await takeWeights(network, weights);
+  if (freeze === 'backbone') freezeBackbone(network);
+  return network;
 }
 
 /** How long the run is. */
@@ -53,6 +67,7 @@ export function trainOptionsOf(recipe: Recipe, splits: Splits): TrainOptions {
     optimizer: optimizerOf(optimizer, (rate) => scheduleOf(schedule, rate, clock)),
     loss: lossOf(loss),
     ...averagesOf(recipe, clock),
+    ...(training.earlyStopping === 0 ? {} : { callbacks: [earlyStopping({ patience: training.earlyStopping })] }),
     ...(training.microBatch === undefined ? {} : { microBatch: training.microBatch }),
     resolution: training.resolution.map(({ until, size }) => ({ untilStep: stepsOf(until, clock), size })),
     transforms: augment.map((one) => toTransform(one, side)),

@@ -54,6 +54,8 @@ const model = z.strictObject({
   width: whole('filters of the first stage', { min: 1, max: 4096 }).default(64),
   convention: choice('whose details the network follows', ['torchvision', 'keras']).default('torchvision'),
   zeroInitResidual: flag('start each block as the identity').default(false),
+  weights: text("begin with a trained model's weights", 'the folder of a run or of a saved model').exactOptional(),
+  freeze: choice('what does not learn: nothing, or all but the classifier', ['none', 'backbone']).default('none'),
 });
 
 const ema = z.strictObject({
@@ -82,6 +84,9 @@ const training = z.strictObject({
     .default([]),
   batch: whole('images per step', { min: 1, max: 65_536 }).default(128),
   microBatch: whole('the most images that are computed at once; default all of a batch', { min: 1 }).exactOptional(),
+  earlyStopping: whole('end after so many epochs without a better validation loss, with the best weights; 0: do not', {
+    min: 0,
+  }).default(0),
   seed: whole('same seed, same weights, bit for bit', { min: 0 }).default(1),
 });
 

@@ -50,7 +50,7 @@ export async function trainWithRecipe(
 ): Promise<RecipeRun> {
   const full = typeof recipe === 'string' ? (await loadRecipe(recipe, overrides)).recipe : recipe;
   const splits = typeof source === 'string' ? await openData(source, dataOptionsOf(full)) : source;
-  const model = modelOf(full, splits);
+  const model = await modelOf(full, splits);
   const own = trainOptionsOf(full, splits);
   try {
     return { ...(await train(model, splits, { ...own, ...options })), model, splits };
