@@ -11,7 +11,10 @@ import { evaluate } from '../evaluate/metrics.ts';
 import { count, percent, plural } from '../evaluate/report-format.ts';
 import { writeError } from '../models/files.ts';
 import { modelOf, trainOptionsOf } from '../recipe/build.ts';
-import { readHistory } from '../train/history.ts';
+import type { Callback } from '../train/callbacks/callback.ts';
+import { csvLog } from '../train/callbacks/log.ts';
+import { tensorBoard } from '../train/callbacks/tensorboard.ts';
+import { readHistory, type TroubleRecord } from '../train/history.ts';
 import { type TrainResult, train as trainModel } from '../train/train.ts';
 import { startBackend } from './backend.ts';
 import { CommandError, UsageError, type Values } from './command.ts';
@@ -52,7 +55,7 @@ export async function train(positionals: readonly string[], values: TrainValues)
   const { plan, folder } = job;
 
   const splits = await openData(plan.data.source, dataOptions(plan));
-  const model = modelOf(plan.recipe, splits);
+  const model = await modelOf(plan.recipe, splits);
   for (const text of headerLines(job, splits, model.countParams(), backend, style)) say(text);
 
   const interrupt = catchInterrupt(
@@ -61,7 +64,11 @@ export async function train(positionals: readonly string[], values: TrainValues)
   );
   try {
     const progress = quiet ? undefined : new TrainProgress(line, style, plan.recipe.training.epochs);
-    const result = await runTraining(job, splits, model, progress, interrupt.signal);
+    const onTrouble = ({ message }: TroubleRecord) => {
+      line.clear();
+      say(style.yellow(message));
+    };
+    const result = await runTraining(job, splits, model, progress, onTrouble, interrupt.signal);
     if (result.interrupted) {
       line.clear();
       const { steps } = result;
@@ -71,6 +78,7 @@ export async function train(positionals: readonly string[], values: TrainValues)
       return interruptedCode;
     }
     progress?.end(result.seconds);
+    if (result.stopped !== undefined) say(style.dim(`stopped early: ${result.stopped}`));
     return await finish(job, splits, model, result, values, interrupt.signal, line, backend);
   } catch (error) {
     if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
@@ -127,6 +135,7 @@ async function runTraining(
   splits: Splits,
   model: LayersModel,
   progress: TrainProgress | undefined,
+  onTrouble: (trouble: TroubleRecord) => void,
   signal: AbortSignal,
 ): Promise<TrainResult> {
   const own = trainOptionsOf(plan.recipe, splits);
@@ -140,6 +149,8 @@ async function runTraining(
     if (!resume) await writePlan(folder, plan);
     return await trainModel(model, splits, {
       ...own,
+      callbacks: [...(own.callbacks ?? []), ...logsOf(plan, folder)],
+      onTrouble,
       directory: folder,
       resume,
       signal,
@@ -157,6 +168,10 @@ async function runTraining(
   } finally {
     own.optimizer?.dispose();
   }
+}
+
+function logsOf({ logs }: RunPlan, folder: string): readonly Callback[] {
+  return logs.map((log) => (log === 'csv' ? csvLog(join(folder, 'epochs.csv')) : tensorBoard()));
 }
 
 /** Everything after the last epoch: test, report, samples, and the last lines. */

@@ -166,12 +166,9 @@ function addGradients(
   const images = input.images.subarray(start * length, end * length);
   const share = (end - start) / input.size;
   const measured = tf.tidy(() => {
-    const shape = input.imageShape ? { imageShape: input.imageShape } : {};
-    const { grads, ...rest } = run(parts, {
-      images,
-      ...shape,
-      ...truthSlice(input, start, end, parts.network.classes),
-    });
+    const truth = truthSlice(input, start, end, parts.network.classes);
+    const shape = input.imageShape && { imageShape: input.imageShape };
+    const { grads, ...rest } = run(parts, { images, ...shape, ...truth });
     const factor = tf.scalar(share);
     parts.variables.forEach(({ name }, i) => {
       const [sum, gradient] = [sums[i], grads[name]];
@@ -188,8 +185,8 @@ function run(
   input: StepInput,
 ): { loss: tf.Scalar; correct: tf.Scalar; grads: tf.NamedTensorMap } {
   const { classes, inputShape } = network;
-  const { images, size } = input;
-  const x = tf.tensor4d(images, [size, ...(input.imageShape ?? inputShape)]);
+  const { images, size, imageShape = inputShape } = input;
+  const x = tf.tensor4d(images, [size, ...imageShape]);
   const targets = tf.tensor2d(targetRows(input, classes, loss), [size, classes]);
   const weights = classWeights && tf.tensor1d(imageWeights(input, classes, classWeights));
   const taught = lesson?.(x);
