@@ -24,7 +24,7 @@ const images = tf.randomNormal([batch, size, size, 3], 0, 1, 'float32', 1);
 
 let step: () => Promise<void>;
 if (work.mode === 'train') {
-  const train = trainingStep(model, sgd({ learningRate: 0.01, momentum: 0.9 }), 0);
+  const train = trainingStep(model, { optimizer: sgd({ learningRate: 0.01, momentum: 0.9 }) });
   const input = {
     images: (await images.data()) as Float32Array,
     labels: Int32Array.from({ length: batch }, (_, i) => (i * 7919) % classes),

@@ -11,8 +11,12 @@ export interface Network {
   readonly classes: number;
   /** What `apply` gives. Probabilities only where the model's end hides its logits. */
   readonly gives: 'logits' | 'probabilities';
+  /** The model's last function: what its outputs mean together, or one by one. */
+  readonly ends: 'softmax' | 'sigmoid' | 'linear' | 'other';
   /** [n, height, width, channels] → [n, classes]; inside `tf.tidy`. */
   apply(images: tf.Tensor4D, training: boolean): tf.Tensor2D;
+  /** What goes into that last function, or the output itself where it is hidden. */
+  raw(images: tf.Tensor4D, training: boolean): tf.Tensor2D;
 }
 
 const networks = new WeakMap<tfl.LayersModel, Network>();
@@ -58,26 +62,29 @@ function makeNetwork(model: tfl.LayersModel): Network {
   return { inputShape, classes, ...pathThrough(model, output.sourceLayer) };
 }
 
-function pathThrough(model: tfl.LayersModel, last: tfl.layers.Layer): Pick<Network, 'gives' | 'apply'> {
+type Path = Pick<Network, 'gives' | 'ends' | 'apply' | 'raw'>;
+
+function pathThrough(model: tfl.LayersModel, last: tfl.layers.Layer): Path {
   const kind = last.getClassName();
   const { activation } = last.getConfig() as { activation?: unknown };
   const whole = (images: tf.Tensor4D, training: boolean) => model.apply(images, { training }) as tf.Tensor2D;
-  if (kind === 'Dense' && activation === 'linear') return { gives: 'logits', apply: whole };
-  const isDense = kind === 'Dense' && activation === 'softmax';
-  const isSoftmax = kind === 'Softmax' || (kind === 'Activation' && activation === 'softmax');
+  if (kind === 'Dense' && activation === 'linear') return { gives: 'logits', ends: 'linear', apply: whole, raw: whole };
+  const isDense = kind === 'Dense' && (activation === 'softmax' || activation === 'sigmoid');
+  const isActivation = kind === 'Activation' && (activation === 'softmax' || activation === 'sigmoid');
   // A layer used twice has no one input, and a dense layer over maps is no classifier's end.
   const single = last.inboundNodes.length === 1 ? (last.input as tfl.SymbolicTensor) : undefined;
-  if ((!isDense && !isSoftmax) || single?.shape.length !== 2) return { gives: 'probabilities', apply: whole };
+  if ((!isDense && !isActivation && kind !== 'Softmax') || single?.shape.length !== 2) {
+    return { gives: 'probabilities', ends: 'other', apply: whole, raw: whole };
+  }
   const trunk = tfl.model({ inputs: model.inputs, outputs: single, name: `${model.name}.trunk` });
   const before = (images: tf.Tensor4D, training: boolean) => trunk.apply(images, { training }) as tf.Tensor2D;
-  if (isSoftmax) return { gives: 'logits', apply: before };
-  return {
-    gives: 'logits',
-    apply(images, training) {
-      const [kernel, bias] = last.weights.map((weight) => weight.read());
-      if (!kernel) throw new Error(`internal: ${last.name} has no kernel`);
-      const product: tf.Tensor2D = tf.matMul(before(images, training), kernel as unknown as tf.Tensor2D);
-      return bias ? tf.add<tf.Tensor2D>(product, bias as unknown as tf.Tensor1D) : product;
-    },
+  const product = (images: tf.Tensor4D, training: boolean) => {
+    const [kernel, bias] = last.weights.map((weight) => weight.read());
+    if (!kernel) throw new Error(`internal: ${last.name} has no kernel`);
+    const sums: tf.Tensor2D = tf.matMul(before(images, training), kernel as unknown as tf.Tensor2D);
+    return bias ? tf.add<tf.Tensor2D>(sums, bias as unknown as tf.Tensor1D) : sums;
   };
+  const raw = isDense ? product : before;
+  if (activation === 'sigmoid') return { gives: 'probabilities', ends: 'sigmoid', apply: whole, raw };
+  return { gives: 'logits', ends: 'softmax', apply: raw, raw };
 }

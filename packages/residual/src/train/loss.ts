@@ -48,3 +48,49 @@ export function crossEntropy(probabilities: tf.Tensor2D, targets: tf.Tensor2D): 
   const logarithms = tf.log(tf.clipByValue(probabilities, CLIP, 1 - CLIP));
   return tf.div(tf.sum(tf.mul(logarithms, targets)), -(probabilities.shape[0] ?? 1));
 }
+
+/** The loss of each row, [n], of logits and targets of [n, classes]. */
+export type RowLoss = (logits: tf.Tensor2D, targets: tf.Tensor2D) => tf.Tensor1D;
+
+/**
+ * A loss of each row with its gradient written out: autodiff would go through values that overflow or cancel.
+ *
+ * @param value Its rows, and what the gradient needs again.
+ * @param gradient d loss / d logits, [n, classes], before it is scaled by what comes from above.
+ */
+export function rowLoss(
+  value: (logits: tf.Tensor2D, targets: tf.Tensor2D) => { rows: tf.Tensor1D; saved: tf.Tensor },
+  gradient: (saved: tf.Tensor2D, targets: tf.Tensor2D) => tf.Tensor,
+): RowLoss {
+  return (logits, targets) => {
+    const op = tf.customGrad((x, save) => {
+      const { rows, saved } = value(x as tf.Tensor2D, targets);
+      (save as tf.GradSaveFunc)([saved]);
+      return {
+        value: rows,
+        gradFunc: (dy, kept) => tf.mul(gradient(kept[0] as tf.Tensor2D, targets), tf.expandDims(dy, 1)),
+      };
+    });
+    return op(logits) as tf.Tensor1D;
+  };
+}
+
+/** −Σ t · log softmax(logits); any non-negative targets, a row of zeros costs nothing. */
+export const crossEntropyRows: RowLoss = rowLoss(
+  (logits, targets) => {
+    const logP = tf.logSoftmax(logits);
+    return { rows: tf.neg(tf.sum(tf.mul(logP, targets), 1)) as tf.Tensor1D, saved: logP };
+  },
+  (logP, targets) => tf.sub(tf.mul(tf.exp(logP), tf.sum(targets, 1, true)), targets),
+);
+
+/** Values whose softmax gives the probabilities again. */
+export function logitsOf(probabilities: tf.Tensor2D): tf.Tensor2D {
+  return tf.log(tf.clipByValue(probabilities, CLIP, 1 - CLIP));
+}
+
+/** Values whose sigmoid gives the probabilities again. */
+export function sigmoidLogitsOf(probabilities: tf.Tensor2D): tf.Tensor2D {
+  const p = tf.clipByValue(probabilities, CLIP, 1 - CLIP);
+  return tf.sub(tf.log(p), tf.log(tf.sub(1, p)));
+}

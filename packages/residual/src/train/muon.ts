@@ -121,7 +121,10 @@ export class Muon extends ScheduledOptimizer {
       className === SGD.className
         ? SGD.fromConfig(SGD as unknown as tf.serialization.SerializableConstructor<SGD>, own)
         : AdamW.fromConfig(AdamW as unknown as tf.serialization.SerializableConstructor<AdamW>, own);
-    return super.fromConfig(cls, { ...config, others: others as unknown as tf.serialization.ConfigDictValue });
+    return ScheduledOptimizer.fromConfig(cls, {
+      ...config,
+      others: others as unknown as tf.serialization.ConfigDictValue,
+    });
   }
 
   override dispose(): void {

@@ -13,6 +13,7 @@ import { CallbackList } from './callbacks/list.ts';
 import { sampleImages } from './callbacks/samples.ts';
 import { applyState, captureState, isFiniteState, type Position, type RunState } from './checkpoint.ts';
 import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
+import { crossEntropy } from './losses.ts';
 import { Meter } from './meter.ts';
 import { fingerprintOf, type Settings, settingsOf, type TrainOptions } from './options.ts';
 import { rateOf, setRateScale } from './rate-scale.ts';
@@ -254,7 +255,7 @@ class Loop {
     const step = position.step + 1;
     await this.probe(step, batch);
     const learningRate = rateOf(settings.optimizer);
-    this.step ??= trainingStep(this.model, settings.optimizer, settings.options.labelSmoothing ?? 0);
+    this.step ??= this.makeStep();
     const output = this.step(batch);
     this.idle = output.catch(() => {}); // reported when its turn comes
     await this.finishStep();
@@ -262,6 +263,13 @@ class Loop {
     const { batches } = settings;
     const at = { type: 'step', step, epoch: position.epoch + 1, batch: this.position.batch, batches } as const;
     this.running = { record: { ...at, learningRate }, size: batch.size, output };
+  }
+
+  private makeStep(): Step {
+    const { optimizer, options } = this.settings;
+    const { microBatch } = this.position;
+    const loss = crossEntropy({ labelSmoothing: options.labelSmoothing ?? 0 });
+    return trainingStep(this.model, { optimizer, loss, ...(microBatch === undefined ? {} : { microBatch }) });
   }
 
   /** Looks at the activations where the losses have asked for it. */
