@@ -30,6 +30,8 @@ export {
   mnist,
   openData,
 } from './data/index.ts';
+export type { Diagnosis, DiagnosisContext, Verdict } from './evaluate/diagnose.ts';
+export { diagnose } from './evaluate/diagnose.ts';
 export type { ClassMetrics, EvaluateOptions, Evaluation, Mistake } from './evaluate/metrics.ts';
 export { evaluate } from './evaluate/metrics.ts';
 export type { BatchNormalizationArgs } from './models/batch-normalization.ts';
