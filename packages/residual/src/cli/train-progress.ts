@@ -73,6 +73,8 @@ export class TrainProgress {
   };
 
   readonly onTrouble = (trouble: TroubleRecord): void => {
+    // What was given up shall not show in the running means.
+    [this.weight, this.loss, this.accuracy] = [0, 0, 0];
     this.line.clear();
     this.line.print(troubleLine(trouble, this.style));
   };

@@ -206,10 +206,14 @@ function little({ curves, context, last }: Advice): Diagnosis {
 
 function tooHigh({ curves, last }: Advice, setbacks: readonly TroubleRecord[]): Diagnosis {
   const scale = setbacks.at(-1)?.rateScale ?? 1;
+  const steps = setbacks.map(({ step }) => step);
   return {
     verdict: 'learningRateTooHigh',
     headline: `The learning rate was too high: training went back ${plural(setbacks.length, 'time')} and ended with ${plain(scale)} of it.`,
-    evidence: [...setbacks.map(({ message }) => `${message}.`), ...bothAccuracies(curves, last)],
+    evidence: [
+      `It went back from ${steps.length > 1 ? 'steps' : 'step'} ${steps.join(', ')}.`,
+      ...bothAccuracies(curves, last),
+    ],
     next: [
       `Begin with about ${plain(scale)} of the learning rate, or ${plain(3 * scale)} with a longer warm-up.`,
       'Clip gradients (clip: norm 1) where only single steps explode.',

@@ -51,7 +51,7 @@ test('training that explodes, then dies, goes back with a tenth of the learning 
   );
   assert.match(
     troubles[0]?.message ?? '',
-    /the loss explodes: \d+ at step \d+, where \d+ was usual: back to the last good state, with 0.1 of the planned learning rate \(setback 1 of at most 3\)/,
+    /the loss explodes: [\d.e]+ at step \d+, where \d+ was usual: back to the last good state, with 0.1 of the planned learning rate \(setback 1 of at most 3\)/,
   );
   assert.match(troubles[1]?.message ?? '', /the same answer for every image: layer conv2 gives only zeros at step \d+/);
   assert.deepEqual(told, troubles);
