@@ -52,6 +52,7 @@ export async function benchAugment(rounds: number, seconds: number): Promise<voi
     stored: [32, 32, 3],
     rows: Int32Array.from({ length: 2048 }, (_, i) => i),
     resized: undefined,
+    origin: 'train',
   };
   for (const text of SMALL) await line(small, text, 128, rounds, seconds);
 

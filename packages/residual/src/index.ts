@@ -80,8 +80,8 @@ export {
 } from './data/index.ts';
 export type { LabelledProbabilities, LabelQuality, LabelReview, Ranking } from './doctor/confident-learning.ts';
 export { reviewLabels } from './doctor/confident-learning.ts';
-export type { Diagnosis } from './doctor/data-doctor.ts';
-export { diagnose } from './doctor/data-doctor.ts';
+export type { Diagnosis as DataDiagnosis } from './doctor/data-doctor.ts';
+export { diagnose as diagnoseData } from './doctor/data-doctor.ts';
 export type { Case, Finding, Severity } from './doctor/finding.ts';
 export type { QuickOptions } from './doctor/fold-training.ts';
 export { quickTraining } from './doctor/fold-training.ts';
@@ -91,6 +91,8 @@ export { outOfFold } from './doctor/out-of-fold.ts';
 export type { Doubt, PredictedPart, Reviewed } from './doctor/suspects.ts';
 export { reviewParts, suspectsCsv } from './doctor/suspects.ts';
 export type { Calibration, ReliabilityBin } from './evaluate/calibration.ts';
+export type { Diagnosis as RunDiagnosis, DiagnosisContext, Verdict } from './evaluate/diagnose.ts';
+export { diagnose as diagnoseRun } from './evaluate/diagnose.ts';
 export type {
   ClassMetrics,
   EvaluateOptions,

@@ -100,7 +100,7 @@ async function outOfFoldParts(
   signal: AbortSignal,
   show: Show,
 ): Promise<PredictedPart[]> {
-  const { folds, repeats, epochs, width, workers, seed = plan.seed } = values;
+  const { folds, repeats, epochs, width, workers, seed = plan.recipe.training.seed } = values;
   const rest = partNames.flatMap((part) => {
     const dataset = splits[part];
     return part === 'train' || dataset === undefined ? [] : [{ part, dataset }];
@@ -115,7 +115,7 @@ async function outOfFoldParts(
       ...(epochs === undefined ? {} : { epochs }),
       ...(width === undefined ? {} : { width }),
       ...(workers === undefined ? {} : { workers }),
-      transforms: plan.data.flip ? [randomFlip()] : [],
+      transforms: plan.recipe.augment.some(({ name }) => /flip/i.test(name)) ? [randomFlip()] : [],
     }),
     onProgress: ({ done, fold, folds: all, step }) =>
       show(done, `fold ${fold}/${all}${step === undefined ? '' : `  loss ${step.loss.toFixed(3)}`}`),

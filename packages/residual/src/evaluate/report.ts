@@ -5,6 +5,7 @@ import type { EpochRecord, HistoryRecord, StepRecord } from '../train/history.ts
 import { type LineChart, lineChart, type Point, smoothed, tickText } from './chart.ts';
 import { confusedPairs, confusionMatrix, mostClasses, worstShare } from './report-confusion.ts';
 import type { ReportData } from './report-data.ts';
+import { diagnosisSection } from './report-diagnosis.ts';
 import {
   compact,
   count,
@@ -42,6 +43,7 @@ export function reportPage(data: ReportData): string {
     header(data),
     headline(data),
     curves(data),
+    diagnosisSection(data.diagnosis, data.history),
     confusion(data),
     perClass(data),
     probabilities(data),
