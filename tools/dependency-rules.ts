@@ -49,6 +49,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'models',
       'train',
       'evaluate',
+      'doctor',
       'weights',
       'quantize',
       'export',

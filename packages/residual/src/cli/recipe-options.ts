@@ -26,6 +26,10 @@ const keys = {
   'label-smoothing': 'loss.labelSmoothing',
   warmup: 'schedule.warmup',
   seed: 'training.seed',
+  'micro-batch': 'training.microBatch',
+  ema: 'ema.decay',
+  'early-stopping': 'training.earlyStopping',
+  weights: 'model.weights',
 } as const satisfies Partial<Record<keyof TrainValues, string>>;
 
 /** Every change that the command line asks for: the short options, then each `--set` in its order. */

@@ -11,6 +11,7 @@ import { bytes } from '../evaluate/report-format.ts';
 import { writeAside } from '../models/files.ts';
 import { dataOptionsOf } from '../recipe/build.ts';
 import { loadRecipe, runRecipeFile } from '../recipe/library.ts';
+import type { Override } from '../recipe/overrides.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { recipePairs } from '../recipe/text.ts';
 import { recipeText } from '../recipe/write.ts';
@@ -18,6 +19,7 @@ import { CommandError, UsageError, type Values } from './command.ts';
 import { defaultData, recipeFor } from './defaults.ts';
 import { quoted, version } from './program.ts';
 import { overridesOf } from './recipe-options.ts';
+import { findRun } from './run-folders.ts';
 import type { trainOptions } from './train.ts';
 
 export interface RunPlan {
@@ -33,6 +35,8 @@ export interface RunPlan {
   /** Complete: nothing is looked up again when the run is resumed. */
   readonly recipe: Recipe;
   readonly checkpointEvery?: number;
+  /** Files beside the history. */
+  readonly logs: readonly ('csv' | 'tensorboard')[];
   /** Another backend would round differently, so a run keeps its own. */
   readonly backend: string;
   /** Of the machine that began the run; empty until it begins. */
@@ -55,7 +59,7 @@ export async function makePlan(
     throw new UsageError(`the data is given twice: ${argument} and --data ${values.data}`);
   }
   const given = argument ?? values.data ?? defaultData;
-  const { name: from, recipe } = await loadRecipe(values.recipe ?? recipeFor(given), overridesOf(values));
+  const { name: from, recipe } = await loadRecipe(values.recipe ?? recipeFor(given), await placed(overridesOf(values)));
   return {
     format: 'residual-run/2',
     name: values.name ?? name(given, recipe.model.name),
@@ -64,9 +68,21 @@ export async function makePlan(
     from,
     recipe,
     ...(values['checkpoint-every'] === undefined ? {} : { checkpointEvery: values['checkpoint-every'] }),
+    logs: (['csv', 'tensorboard'] as const).filter((log) => values[log] === true),
     backend: values.backend ?? 'jit',
     environment: [],
   };
+}
+
+/** Weights by a run's name or folder become an absolute path: the plan may be used from elsewhere. */
+async function placed(overrides: readonly Override[]): Promise<Override[]> {
+  return Promise.all(
+    overrides.map(async (one) =>
+      one.key === 'model.weights' && typeof one.value === 'string'
+        ? { ...one, value: resolve(await findRun(one.value)) }
+        : one,
+    ),
+  );
 }
 
 /** The options of the plan's data for `openData`. */

@@ -11,11 +11,15 @@ import { evaluate } from '../evaluate/metrics.ts';
 import { count, percent, plural } from '../evaluate/report-format.ts';
 import { writeError } from '../models/files.ts';
 import { modelOf, trainOptionsOf } from '../recipe/build.ts';
-import { readHistory } from '../train/history.ts';
+import type { Callback } from '../train/callbacks/callback.ts';
+import { csvLog } from '../train/callbacks/log.ts';
+import { tensorBoard } from '../train/callbacks/tensorboard.ts';
+import { readHistory, type TroubleRecord } from '../train/history.ts';
 import { type TrainResult, train as trainModel } from '../train/train.ts';
 import { startBackend } from './backend.ts';
 import { CommandError, UsageError, type Values } from './command.ts';
 import { runsFolder } from './defaults.ts';
+import { diagnoseRun, diagnosisLines } from './diagnosis.ts';
 import { catchInterrupt, interruptedCode } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { findRun, latestRun, newRunFolder, runName } from './run-folders.ts';
@@ -52,7 +56,7 @@ export async function train(positionals: readonly string[], values: TrainValues)
   const { plan, folder } = job;
 
   const splits = await openData(plan.data.source, dataOptions(plan));
-  const model = modelOf(plan.recipe, splits);
+  const model = await modelOf(plan.recipe, splits);
   for (const text of headerLines(job, splits, model.countParams(), backend, style)) say(text);
 
   const interrupt = catchInterrupt(
@@ -61,7 +65,11 @@ export async function train(positionals: readonly string[], values: TrainValues)
   );
   try {
     const progress = quiet ? undefined : new TrainProgress(line, style, plan.recipe.training.epochs);
-    const result = await runTraining(job, splits, model, progress, interrupt.signal);
+    const onTrouble = ({ message }: TroubleRecord) => {
+      line.clear();
+      say(style.yellow(message));
+    };
+    const result = await runTraining(job, splits, model, progress, onTrouble, interrupt.signal);
     if (result.interrupted) {
       line.clear();
       const { steps } = result;
@@ -71,6 +79,7 @@ export async function train(positionals: readonly string[], values: TrainValues)
       return interruptedCode;
     }
     progress?.end(result.seconds);
+    if (result.stopped !== undefined) say(style.dim(`stopped early: ${result.stopped}`));
     return await finish(job, splits, model, result, values, interrupt.signal, line, backend);
   } catch (error) {
     if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
@@ -127,6 +136,7 @@ async function runTraining(
   splits: Splits,
   model: LayersModel,
   progress: TrainProgress | undefined,
+  onTrouble: (trouble: TroubleRecord) => void,
   signal: AbortSignal,
 ): Promise<TrainResult> {
   const own = trainOptionsOf(plan.recipe, splits);
@@ -140,13 +150,20 @@ async function runTraining(
     if (!resume) await writePlan(folder, plan);
     return await trainModel(model, splits, {
       ...own,
+      callbacks: [...(own.callbacks ?? []), ...logsOf(plan, folder)],
+      onTrouble,
       directory: folder,
       resume,
       signal,
       ...(plan.checkpointEvery === undefined ? {} : { checkpointEvery: plan.checkpointEvery }),
       ...(progress === undefined
         ? {}
-        : { onStep: progress.onStep, onEpoch: progress.onEpoch, onValidation: progress.onValidation }),
+        : {
+            onStep: progress.onStep,
+            onEpoch: progress.onEpoch,
+            onValidation: progress.onValidation,
+            onTrouble: progress.onTrouble,
+          }),
     });
   } catch (error) {
     // A run that failed before it learned anything leaves nothing behind.
@@ -157,6 +174,10 @@ async function runTraining(
   } finally {
     own.optimizer?.dispose();
   }
+}
+
+function logsOf({ logs }: RunPlan, folder: string): readonly Callback[] {
+  return logs.map((log) => (log === 'csv' ? csvLog(join(folder, 'epochs.csv')) : tensorBoard()));
 }
 
 /** Everything after the last epoch: test, report, samples, and the last lines. */
@@ -220,6 +241,8 @@ async function finish(
   const out = styleOf(process.stdout);
   if (skipped.length > 0) tell(`${plural(skipped.length, 'unreadable file')} skipped; the report lists them`);
   if (values.quiet !== true) {
+    const diagnosis = diagnoseRun(await readHistory(join(folder, 'history.jsonl')), splits, plan);
+    for (const text of diagnosis === undefined ? [] : diagnosisLines(diagnosis, out)) tell(text);
     for (const text of nextSteps(folder, report, split, result.info.classes, samples, out)) tell(text);
   }
   tell(out.bold(`${split} accuracy ${percent(evaluation.accuracy)}`));

@@ -120,6 +120,14 @@ export const trainOptions = {
     group: 'Recipe',
   },
 
+  weights: {
+    kind: 'text',
+    value: 'RUN',
+    help: "begin with a trained model's weights, for other classes or more data",
+    default: 'random',
+    group: 'Model',
+  },
+
   epochs: {
     kind: 'integer',
     value: 'N',
@@ -184,6 +192,33 @@ export const trainOptions = {
     default: both('warmup'),
     group: 'Training',
   },
+  'micro-batch': {
+    kind: 'integer',
+    value: 'N',
+    min: 1,
+    max: 65_536,
+    help: 'compute a batch in parts of N images, for want of memory',
+    default: 'the whole batch',
+    group: 'Training',
+  },
+  ema: {
+    kind: 'number',
+    value: 'X',
+    min: 0,
+    max: 1,
+    below: true,
+    help: 'end with an average of the weights that keeps X of itself at each step, as 0.998',
+    default: 'none',
+    group: 'Training',
+  },
+  'early-stopping': {
+    kind: 'integer',
+    value: 'N',
+    min: 1,
+    help: 'end after N epochs without a better validation loss, with the best weights',
+    default: 'off',
+    group: 'Training',
+  },
   seed: {
     kind: 'integer',
     value: 'N',
@@ -211,6 +246,9 @@ export const trainOptions = {
     default: 'every epoch',
     group: 'Run',
   },
+
+  tensorboard: { kind: 'flag', help: "write TensorBoard's event files into the run's folder", group: 'Run' },
+  csv: { kind: 'flag', help: "write epochs.csv into the run's folder", group: 'Run' },
 
   ...machineOptions,
 

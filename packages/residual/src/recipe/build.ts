@@ -6,9 +6,13 @@ import { batchesPerEpoch } from '../data/batches.ts';
 import type { Normalization, Splits } from '../data/dataset.ts';
 import type { OpenOptions } from '../data/node/open.ts';
 import { createModel } from '../models/registry.ts';
+import type { AverageOptions } from '../train/averages.ts';
+import { earlyStopping } from '../train/callbacks/early-stopping.ts';
 import type { TrainOptions } from '../train/options.ts';
 import { type Clock, stepsOf } from './duration.ts';
+import { lossOf } from './loss.ts';
 import { optimizerOf } from './optimizer.ts';
+import { freezeBackbone, takeWeights } from './pretrained.ts';
 import { scheduleOf } from './schedule.ts';
 import type { Recipe } from './schema.ts';
 import { toTransform } from './transforms.ts';
@@ -26,10 +30,22 @@ export function dataOptionsOf({ data, training }: Recipe): OpenOptions {
   };
 }
 
-/** The network of a recipe, for this data. */
-export function modelOf({ model, training }: Recipe, { imageShape, classes }: Splits): LayersModel {
-  const { name, ...options } = model;
-  return createModel(name, { ...options, inputShape: imageShape, classes: classes.length, seed: training.seed });
+/**
+ * The network of a recipe, for this data, with the weights that it starts from.
+ *
+ * @throws ModelError for impossible options, or weights that do not fit
+ */
+export async function modelOf({ model, training }: Recipe, { imageShape, classes }: Splits): Promise<LayersModel> {
+  const { name, weights, freeze, ...options } = model;
+  const network = createModel(name, {
+    ...options,
+    inputShape: imageShape,
+    classes: classes.length,
+    seed: training.seed,
+  });
+  if (weights !== undefined) await takeWeights(network, weights);
+  if (freeze === 'backbone') freezeBackbone(network);
+  return network;
 }
 
 /** How long the run is. */
@@ -49,10 +65,21 @@ export function trainOptionsOf(recipe: Recipe, splits: Splits): TrainOptions {
     batchSize: training.batch,
     seed: training.seed,
     optimizer: optimizerOf(optimizer, (rate) => scheduleOf(schedule, rate, clock)),
-    labelSmoothing: loss.labelSmoothing,
+    loss: lossOf(loss),
+    ...averagesOf(recipe, clock),
+    ...(training.earlyStopping === 0 ? {} : { callbacks: [earlyStopping({ patience: training.earlyStopping })] }),
+    ...(training.microBatch === undefined ? {} : { microBatch: training.microBatch }),
     resolution: training.resolution.map(({ until, size }) => ({ untilStep: stepsOf(until, clock), size })),
     transforms: augment.map((one) => toTransform(one, side)),
     ...(normalize === undefined ? {} : { normalize }),
+  };
+}
+
+function averagesOf({ ema, lookahead }: Recipe, clock: Clock): AverageOptions {
+  const { every, alpha, ramp } = lookahead;
+  return {
+    ...(ema.decay === 0 ? {} : { ema }),
+    ...(every === 0 ? {} : { lookahead: { every, alpha, rampSteps: stepsOf(ramp, clock) } }),
   };
 }
 

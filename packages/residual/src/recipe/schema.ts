@@ -3,7 +3,8 @@
 
 import { z } from 'zod';
 import { modelNames } from '../models/registry.ts';
-import { choice, duration, flag, named, number, text, whole } from './kinds.ts';
+import { choice, duration, flag, number, text, whole } from './kinds.ts';
+import { lossSection } from './loss.ts';
 import { optimizerSection } from './optimizer.ts';
 import { scheduleSection } from './schedule.ts';
 import { transforms } from './transforms.ts';
@@ -53,14 +54,24 @@ const model = z.strictObject({
   width: whole('filters of the first stage', { min: 1, max: 4096 }).default(64),
   convention: choice('whose details the network follows', ['torchvision', 'keras']).default('torchvision'),
   zeroInitResidual: flag('start each block as the identity').default(false),
+  weights: text("begin with a trained model's weights", 'the folder of a run or of a saved model').exactOptional(),
+  freeze: choice('what does not learn: nothing, or all but the classifier', ['none', 'backbone']).default('none'),
 });
 
-const loss = z.discriminatedUnion('name', [
-  z.strictObject({
-    name: named('crossEntropy'),
-    labelSmoothing: number('probability spread over all classes', { min: 0, max: 1, below: true }).default(0),
-  }),
-]);
+const ema = z.strictObject({
+  decay: number('what the average of the weights keeps of itself at each step; 0: no average', {
+    min: 0,
+    max: 1,
+    below: true,
+  }).default(0),
+  warmup: flag('begin with a smaller decay').default(true),
+});
+
+const lookahead = z.strictObject({
+  every: whole('steps between two pulls towards the slow weights; 0: none', { min: 0 }).default(0),
+  alpha: number('how far the slow weights go towards the fast ones', { min: 0, max: 1, above: true }).default(0.5),
+  ramp: duration("in which the pull grows to its strength (airbench's form)").default(0),
+});
 
 const training = z.strictObject({
   epochs: whole('passes over the training images', { min: 1, max: 100_000 }).default(20),
@@ -72,6 +83,10 @@ const training = z.strictObject({
     })
     .default([]),
   batch: whole('images per step', { min: 1, max: 65_536 }).default(128),
+  microBatch: whole('the most images that are computed at once; default all of a batch', { min: 1 }).exactOptional(),
+  earlyStopping: whole('end after so many epochs without a better validation loss, with the best weights; 0: do not', {
+    min: 0,
+  }).default(0),
   seed: whole('same seed, same weights, bit for bit', { min: 0 }).default(1),
 });
 
@@ -80,9 +95,11 @@ const sections = z.strictObject({
   data: data.prefault({}),
   model: model.prefault({}),
   augment: transforms.default([]),
-  loss: loss.prefault({ name: 'crossEntropy' }),
+  loss: lossSection.prefault({ name: 'crossEntropy' }),
   optimizer: optimizerSection.prefault({ name: 'sgd' }),
   schedule: scheduleSection.prefault({ name: 'constant' }),
+  ema: ema.prefault({}),
+  lookahead: lookahead.prefault({}),
   training: training.prefault({}),
   search: z
     .record(z.string(), z.union([z.string(), z.array(z.unknown())]))

@@ -13,7 +13,18 @@ import type { Recipe } from './schema.ts';
 /** What a recipe leaves to the caller. */
 export type RunOptions = Omit<
   TrainOptions,
-  'epochs' | 'batchSize' | 'optimizer' | 'labelSmoothing' | 'resolution' | 'transforms' | 'normalize' | 'seed'
+  | 'epochs'
+  | 'batchSize'
+  | 'microBatch'
+  | 'optimizer'
+  | 'loss'
+  | 'labelSmoothing'
+  | 'ema'
+  | 'lookahead'
+  | 'resolution'
+  | 'transforms'
+  | 'normalize'
+  | 'seed'
 >;
 
 export interface RecipeRun extends TrainResult {
@@ -39,7 +50,7 @@ export async function trainWithRecipe(
 ): Promise<RecipeRun> {
   const full = typeof recipe === 'string' ? (await loadRecipe(recipe, overrides)).recipe : recipe;
   const splits = typeof source === 'string' ? await openData(source, dataOptionsOf(full)) : source;
-  const model = modelOf(full, splits);
+  const model = await modelOf(full, splits);
   const own = trainOptionsOf(full, splits);
   try {
     return { ...(await train(model, splits, { ...own, ...options })), model, splits };

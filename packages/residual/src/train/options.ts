@@ -145,11 +145,11 @@ export async function settingsOf(model: LayersModel, data: Splits, options: Trai
   const everyRule = `checkpointEvery must be 'epoch' or a whole number of steps from 1 up`;
   check(checkpointEvery === 'epoch' || whole(checkpointEvery), everyRule, checkpointEvery);
   check(!resume || directory !== undefined, 'resume needs a directory', directory);
+  checkStages(options.resolution ?? []);
   const { microBatch, clip } = options;
   const partRule = 'microBatch must be a whole number from 1 up';
   check(microBatch === undefined || whole(microBatch), partRule, microBatch);
   if (clip) checkClip('train', clip);
-  checkStages(options.resolution ?? []);
   const dropRemainder = options.dropRemainder ?? true;
   const batches = batchesPerEpoch(data.train.size, batchSize, dropRemainder);
   const normalize = options.normalize ?? (await meanAndStd(data.train));

@@ -273,7 +273,8 @@ class Loop {
     const learningRate = rateOf(settings.optimizer);
     this.step ??= trainingStep(this.model, stepOptions(settings, this.averages, position.microBatch));
     const { resolution = [] } = settings.options;
-    const output = this.step(stepInput(settings, atResolution(batch, this.data.imageShape, resolution, position.step)));
+    const shown = atResolution(batch, this.data.imageShape, resolution, position.step);
+    const output = this.step(stepInput(settings, shown));
     this.idle = output.catch(() => {}); // reported when its turn comes
     await this.finishStep();
     this.position = { ...this.position, step, batch: position.batch + 1, learningRate };

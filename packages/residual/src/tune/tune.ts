@@ -118,7 +118,7 @@ async function runTask(
   options.onTask?.(task, values, epochs);
   const directory = trialFolder(options.folder, trial);
   const recipe = trialRecipe(search, values);
-  const model = modelOf(recipe, splits);
+  const model = await modelOf(recipe, splits);
   const own = trainOptionsOf(recipe, splits);
   const began = performance.now();
   const seconds = () => Math.round((performance.now() - began) / 100) / 10;

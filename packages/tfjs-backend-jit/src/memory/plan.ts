@@ -7,6 +7,7 @@ import { sizeOf } from '../graph/shape.ts';
 import type { Kernel, Ref } from '../kernels/kernel.ts';
 import type { Launch, Pointer } from '../runtime/program.ts';
 import type { Task } from '../schedule/schedule.ts';
+import { overlaps } from './overlaps.ts';
 
 /** Where an output is found after a run. */
 export type OutputPlace =
@@ -65,7 +66,7 @@ export function planMemory(
   outputs: readonly Value[],
   donatable: readonly boolean[],
 ): Plan {
-  const steps: { kernel: Kernel; storages: (() => Storage)[] }[] = [];
+  const steps: { kernel: Kernel; storages: (() => Storage)[]; writes: readonly boolean[] }[] = [];
   const storages = new Map<Value, Storage>();
   const merged = new Map<Storage, Storage>();
   const find = (storage: Storage): Storage => {
@@ -117,7 +118,8 @@ export function planMemory(
         storage.first = Math.min(storage.first, at);
         storage.last = Math.max(storage.last, at);
       }
-      steps.push({ kernel, storages: used.map((storage) => () => find(storage)) });
+      const writes = args.map(({ kind }) => kind !== 'input');
+      steps.push({ kernel, storages: used.map((storage) => () => find(storage)), writes });
     }
     for (const [output, input] of task.inPlace) {
       inPlace.push({
@@ -192,11 +194,16 @@ export function planMemory(
     const slot = slotOf.get(storage);
     return slot === undefined ? { kind: 'arena', offset: storage.offset } : { kind: 'external', slot };
   };
+  const launches = steps.map(({ kernel, storages: used }) => ({
+    kernel,
+    pointers: used.map((storage) => pointer(storage())),
+  }));
+  const touches = steps.map(({ storages: used, writes }, i) =>
+    used.map((storage, j) => ({ pointer: launches[i].pointers[j], bytes: storage().bytes, writes: writes[j] })),
+  );
+  const overlap = overlaps(touches);
   return {
-    launches: steps.map(({ kernel, storages: used }) => ({
-      kernel,
-      pointers: used.map((storage) => pointer(storage())),
-    })),
+    launches: launches.map((launch, i) => ({ ...launch, overlaps: overlap[i] })),
     slots,
     kept,
     outputs: outputPlaces,

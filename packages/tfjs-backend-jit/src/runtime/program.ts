@@ -1,6 +1,6 @@
 /**
  * A program: a list of launches compiled to one Wasm function that every thread runs from end to end.
- * Threads take the pieces of a launch from a shared counter and meet at a barrier before the next launch.
+ * Threads take the pieces of a launch from a shared counter and meet at a barrier before the next that depends on it.
  */
 import type { Kernel } from '../kernels/kernel.ts';
 import { call, type Expr, type Func, i32, type Local, ModuleBuilder } from '../wasm/assembler.ts';
@@ -14,6 +14,8 @@ export type Pointer =
 export interface Launch {
   readonly kernel: Kernel;
   readonly pointers: readonly Pointer[];
+  /** The next launch may begin before this one has ended: neither touches what the other writes. */
+  readonly overlaps?: boolean;
 }
 
 /** Spins before a thread sleeps at a barrier: some 0.2 ms; a wake-up from sleep costs 30 µs, a spin 0.1 µs. */
@@ -105,7 +107,8 @@ export function emitProgram(
     bodies.forEach((body, i) => {
       stamp(i);
       f.push(call(body, control, scratch, arena));
-      f.push(call(barrier, threads));
+      // Timed programs wait everywhere, so that each launch has a time of its own.
+      if (timed || !launches[i].overlaps) f.push(call(barrier, threads));
     });
     stamp(bodies.length);
   });

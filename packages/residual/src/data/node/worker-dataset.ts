@@ -13,6 +13,7 @@ export class WorkerDataset implements Dataset {
   readonly labels: Int32Array;
   readonly skipped: SkippedFile[];
   readonly fileOf?: (index: number) => string;
+  readonly nameOf: (index: number) => string;
   private readonly pool: WorkerPool;
 
   /** @param skipped files that were left out before */
@@ -26,6 +27,10 @@ export class WorkerDataset implements Dataset {
     // Asked for at run time: a page imports this file, and never comes here.
     const path = process.getBuiltinModule('node:path');
     if (source.kind === 'files') this.fileOf = (index) => path.join(source.root, source.paths[index]);
+    this.nameOf =
+      source.kind === 'files'
+        ? (index) => path.join(source.root, source.paths[index])
+        : (index) => `${source.origin}#${source.rows[index]}`;
     const known = new Set(skipped.map(({ path }) => path));
     this.pool = new WorkerPool(source, (files) => {
       for (const file of files) {

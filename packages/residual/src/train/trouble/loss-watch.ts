@@ -112,5 +112,5 @@ function median(values: readonly number[]): number {
 }
 
 function short(value: number): string {
-  return Number(value.toPrecision(3)).toString();
+  return value >= 1e6 ? value.toExponential(1).replace('e+', 'e') : Number(value.toPrecision(3)).toString();
 }
