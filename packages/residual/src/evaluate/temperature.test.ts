@@ -19,7 +19,11 @@ function made(sharpness: number, seed: number, size = 4000) {
   for (let i = 0; i < size; i++) {
     const logits = Array.from({ length: classes }, () => 3 * random.uniform(-1, 1));
     let u = random.uniform();
-    labels.push(softmax(logits).findIndex((p, k) => (u -= p) < 0 || k === classes - 1));
+    const drawn = softmax(logits).findIndex((p) => {
+      u -= p;
+      return u < 0;
+    });
+    labels.push(drawn < 0 ? classes - 1 : drawn);
     probabilities.push(...softmax(logits.map((z) => z * sharpness)));
   }
   return { probabilities, labels };
