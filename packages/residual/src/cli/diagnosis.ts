@@ -4,7 +4,7 @@
 import type { Splits } from '../data/dataset.ts';
 import { type Diagnosis, type DiagnosisContext, diagnose } from '../evaluate/diagnose.ts';
 import type { HistoryRecord, TroubleRecord } from '../train/history.ts';
-import { cropPaddingOf, type RunPlan } from './run-plan.ts';
+import type { RunPlan } from './run-plan.ts';
 import type { Style } from './style.ts';
 
 /** A run's diagnosis from its history and its plan. */
@@ -14,16 +14,22 @@ export function diagnoseRun(
   plan: RunPlan | undefined,
 ): Diagnosis | undefined {
   const sizes = { classes: splits.classes.length, images: splits.train.size };
-  const known: Partial<DiagnosisContext> =
-    plan === undefined
-      ? {}
-      : {
-          augmentation: plan.data.flip || cropPaddingOf(plan, splits.imageShape) > 0 ? 'light' : 'none',
-          weightDecay: plan.training.weightDecay,
-          labelSmoothing: plan.training.labelSmoothing,
-          pretrained: false,
-        };
+  const known = plan === undefined ? {} : contextOf(plan);
   return diagnose(history, { ...sizes, ...known });
+}
+
+/** Augmentations that move and mirror a picture and leave it as it is otherwise. */
+const LIGHT: readonly string[] = ['randomCrop', 'randomFlip', 'alternatingFlip'];
+
+function contextOf({ recipe }: RunPlan): Partial<DiagnosisContext> {
+  const { augment, optimizer, loss } = recipe;
+  const strong = augment.some(({ name }) => !LIGHT.includes(name));
+  return {
+    augmentation: augment.length === 0 ? 'none' : strong ? 'strong' : 'light',
+    weightDecay: optimizer.weightDecay,
+    ...('labelSmoothing' in loss && { labelSmoothing: loss.labelSmoothing }),
+    pretrained: false,
+  };
 }
 
 export function diagnosisLines({ headline, evidence, next }: Diagnosis, style: Style): string[] {

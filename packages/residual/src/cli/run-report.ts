@@ -9,7 +9,7 @@ import { showMistakes, writeReport } from '../evaluate/report-file.ts';
 import type { ModelInfo } from '../models/info.ts';
 import { readHistory } from '../train/history.ts';
 import { diagnoseRun } from './diagnosis.ts';
-import { cropPaddingOf, environmentOf, optionPairs, type RunPlan, reproduceCommand } from './run-plan.ts';
+import { environmentOf, optionPairs, type RunPlan, reproduceCommand } from './run-plan.ts';
 
 export interface Reported {
   /** Missing for a model without a run. */
@@ -38,7 +38,6 @@ export async function writeRunReport(reported: Reported): Promise<string> {
   const parts = { train: splits.train, validation: splits.validation, test: splits.test };
   const history = await readHistory(join(folder, 'history.jsonl'));
   const diagnosis = diagnoseRun(history, splits, plan);
-  const padding = plan === undefined ? 0 : cropPaddingOf(plan, splits.imageShape);
   await writeReport(file, {
     name: plan?.name ?? basename(folder),
     architecture: info.architecture,
@@ -52,9 +51,9 @@ export async function writeRunReport(reported: Reported): Promise<string> {
     split,
     evaluation,
     mistakes: await showMistakes(dataset, evaluation.mistakes),
-    options: plan === undefined ? [] : optionPairs(plan, padding),
+    options: plan === undefined ? [] : optionPairs(plan),
     environment: plan?.environment ?? environmentOf(backend),
-    reproduce: plan === undefined ? [] : [reproduceCommand(plan, padding)],
+    reproduce: plan === undefined ? [] : [reproduceCommand(plan, folder)],
     skipped: Object.values(parts).flatMap((one) => one?.skipped ?? []),
     date: new Date(),
   });

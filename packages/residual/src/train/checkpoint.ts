@@ -4,6 +4,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { ModelError } from '../models/errors.ts';
+import type { Averages } from './averages.ts';
 import type { CallbackStates } from './callbacks/callback.ts';
 import { type NamedArray, readCheckpointFile, writeCheckpointFile } from './checkpoint-file.ts';
 import type { EpochRecord, TroubleRecord } from './history.ts';
@@ -37,7 +38,15 @@ export interface Position {
   readonly stopped?: string;
 }
 
-/** Model and optimizer as arrays on the host. */
+/** What a run's state is taken of. */
+export interface StatefulParts {
+  readonly model: LayersModel;
+  readonly optimizer: tf.Optimizer;
+  /** Slow copies of the weights. */
+  readonly averages?: Averages;
+}
+
+/** Model, optimizer and averages as arrays on the host. */
 export type RunState = readonly NamedArray[];
 
 /** What a checkpoint says beside its arrays; callbacks and the watch keep JSON of their own making in it. */
@@ -58,15 +67,20 @@ export type Fingerprint = Readonly<Record<string, string>>;
 
 const WEIGHT = 'weight:';
 const OPTIMIZER = 'optimizer:';
+const AVERAGE = 'average:';
 
-/** Copies model and optimizer to the host, under names that are the same in every process. */
-export async function captureState(model: LayersModel, optimizer: tf.Optimizer): Promise<RunState> {
+/** Copies model, optimizer and averages to the host, under names that are the same in every process. */
+export async function captureState({ model, optimizer, averages }: StatefulParts): Promise<RunState> {
   const slots = await optimizer.getWeights();
   const names = stableNames(model);
-  const state = slots.map(({ name, tensor }) => ({ name: OPTIMIZER + names.toStable(name), tensor }));
-  const arrays = await Promise.all(state.map(({ name, tensor }) => arrayOf(name, tensor)));
+  const copies = averages?.getWeights() ?? [];
+  const tensors = [
+    ...slots.map(({ name, tensor }) => ({ name: OPTIMIZER + names.toStable(name), tensor })),
+    ...copies.map(({ name, tensor }) => ({ name: AVERAGE + name, tensor })),
+  ];
+  const arrays = await Promise.all(tensors.map(({ name, tensor }) => arrayOf(name, tensor)));
   // Those that are no variables were made for us.
-  for (const { tensor } of slots) if (!(tensor instanceof tf.Variable)) tensor.dispose();
+  for (const { tensor } of tensors) if (!(tensor instanceof tf.Variable)) tensor.dispose();
   return [...(await captureWeights(model)), ...arrays];
 }
 
@@ -76,24 +90,35 @@ export function captureWeights(model: LayersModel): Promise<RunState> {
 }
 
 /**
- * Puts a captured state into the model and the optimizer.
+ * Puts a captured state into the model, the optimizer and the averages.
  *
  * @param from Where it comes from, for messages.
- * @throws ModelError where a weight is missing
+ * @throws ModelError where a weight or an average is missing
  */
-export async function applyState(
-  model: LayersModel,
-  optimizer: tf.Optimizer,
-  state: RunState,
-  from: string,
-): Promise<void> {
+export async function applyState({
+  model,
+  optimizer,
+  averages,
+  state,
+  from,
+}: StatefulParts & { readonly state: RunState; readonly from: string }): Promise<void> {
   applyWeights(model, state, from);
   const names = stableNames(model);
-  const slots = state
-    .filter(({ name }) => name.startsWith(OPTIMIZER))
-    .map((array) => ({ name: names.toCurrent(array.name.slice(OPTIMIZER.length)), tensor: tensorOf(array) }));
-  await optimizer.setWeights(slots);
-  for (const { tensor } of slots) tensor.dispose();
+  const slots = tensorsOf(state, OPTIMIZER).map(({ name, tensor }) => ({ name: names.toCurrent(name), tensor }));
+  const copies = tensorsOf(state, AVERAGE);
+  try {
+    await optimizer.setWeights(slots);
+    await averages?.setWeights(copies);
+  } finally {
+    for (const { tensor } of [...slots, ...copies]) tensor.dispose();
+  }
+}
+
+/** The arrays with this prefix, which the names lose. */
+function tensorsOf(state: RunState, prefix: string) {
+  return state
+    .filter(({ name }) => name.startsWith(prefix))
+    .map((array) => ({ name: array.name.slice(prefix.length), tensor: tensorOf(array) }));
 }
 
 /** The same for the weights alone. */

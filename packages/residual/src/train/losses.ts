@@ -81,8 +81,8 @@ export interface BinaryOptions extends Pick<LossOptions, 'labelSmoothing' | 'fro
 }
 
 /**
- * Binary cross-entropy, for images with any number of labels: the mean over classes. The model ends in a sigmoid, or in
- * a dense layer without activation. `train` takes the multi-hot targets as its option `targets`.
+ * Binary cross-entropy, for images with any number of labels: the mean over classes. The model ends in a sigmoid.
+ * `train` takes the multi-hot targets as its option `targets`.
  */
 export function binaryCrossEntropy(options: BinaryOptions = {}): Loss {
   const { positiveWeights, labelSmoothing = 0, fromLogits = false } = options;

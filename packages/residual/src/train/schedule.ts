@@ -43,6 +43,12 @@ export function isWatching(schedule: Schedule): schedule is WatchingSchedule {
   return 'observe' in schedule;
 }
 
+/** The schedule of an optimizer, where it has one that watches. */
+export function watchingScheduleOf(optimizer: object): WatchingSchedule | undefined {
+  const { schedule } = optimizer as { readonly schedule?: Schedule };
+  return schedule && isWatching(schedule) ? schedule : undefined;
+}
+
 /** @throws ModelError where a rate is no number from 0 up */
 export function checkRate(name: string, rate: number, what = 'the learning rate'): void {
   checkValue(name, rate >= 0 && Number.isFinite(rate), `${what} must be a number from 0 up`, rate);

@@ -3,6 +3,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { ImageShape } from '../data/dataset.ts';
 import { ModelError } from '../models/errors.ts';
 import { type Network, networkOf } from '../models/network.ts';
 import type { Averages } from './averages.ts';
@@ -15,6 +16,8 @@ import { type Lesson, teacherOf } from './teacher.ts';
 export interface StepInput extends Truth {
   /** Normalised, size × height × width × channels. */
   readonly images: Float32Array;
+  /** Of these images, where it is not the model's own. */
+  readonly imageShape?: ImageShape;
 }
 
 /** Values of a step, when they are there. */
@@ -28,7 +31,11 @@ export interface StepOutput {
 }
 
 /** Learns one batch; the promise can wait while further steps are made. */
-export type Step = (input: StepInput) => Promise<StepOutput>;
+export interface Step {
+  (input: StepInput): Promise<StepOutput>;
+  /** Frees what it keeps between steps. */
+  dispose(): void;
+}
 
 export interface StepOptions {
   readonly optimizer: tf.Optimizer;
@@ -68,7 +75,7 @@ export function trainingStep(model: LayersModel, options: StepOptions): Step {
   if (variables.length === 0) throw new ModelError(`model ${model.name}: all its layers are frozen, nothing can learn`);
   checkLoss(model, network, loss, classWeights);
   const lesson = loss.teacher && teacherOf(loss.teacher, network, options.normalize);
-  const parts: Parts = { model, network, variables, loss, classWeights, lesson };
+  const parts: Parts = { penalties: penaltiesOf(model), network, variables, loss, classWeights, lesson };
 
   const update = (gradients: tf.NamedTensorMap | NamedTensor[]) => {
     const named = Array.isArray(gradients) ? gradients : namedList(gradients);
@@ -81,7 +88,7 @@ export function trainingStep(model: LayersModel, options: StepOptions): Step {
     tf.tidy(() => averages.pull());
   };
 
-  const whole: Step = async (input) => {
+  const whole = async (input: StepInput): Promise<StepOutput> => {
     const measured = tf.tidy(() => {
       const { grads, ...rest } = run(parts, input);
       update(grads);
@@ -95,7 +102,7 @@ export function trainingStep(model: LayersModel, options: StepOptions): Step {
   /** The order in which steps are recorded is the order in which they were called. */
   let recorded: Promise<void> = Promise.resolve();
 
-  const inParts: Step = (input) => {
+  const inParts = (input: StepInput): Promise<StepOutput> => {
     const measured: Measured[] = [];
     const record = async () => {
       sums ??= variables.map((variable) => tf.tidy(() => tf.variable(tf.zerosLike(variable), false)));
@@ -115,11 +122,15 @@ export function trainingStep(model: LayersModel, options: StepOptions): Step {
     recorded = recorded.then(record);
     return recorded.then(() => read(measured));
   };
-  return (input) => (input.size > microBatch ? inParts(input) : whole(input));
+  const dispose = () => {
+    for (const sum of sums ?? []) sum.dispose();
+    sums = undefined;
+  };
+  return Object.assign((input: StepInput) => (input.size > microBatch ? inParts(input) : whole(input)), { dispose });
 }
 
 interface Parts {
-  readonly model: LayersModel;
+  readonly penalties: () => tf.Scalar[];
   readonly network: Network;
   readonly variables: tf.Variable[];
   readonly loss: Loss;
@@ -132,6 +143,14 @@ interface Measured {
   readonly loss: tf.Scalar;
   readonly correct: tf.Scalar;
   readonly share: number;
+}
+
+/** What the regularisers of a model's layers cost; a tf.sequential has them in a second model inside. */
+function penaltiesOf(model: LayersModel): () => tf.Scalar[] {
+  if (model.getClassName() !== 'Sequential') return () => model.calculateLosses();
+  const outer = model as LayersModel & { readonly model?: LayersModel | null };
+  if (!outer.model) (outer as unknown as { build(): void }).build();
+  return () => (outer.model ?? model).calculateLosses();
 }
 
 /** Adds the gradients of one of several equal pieces of a batch to sums, by its share of the images. */
@@ -147,7 +166,9 @@ function addGradients(
   const images = input.images.subarray(start * length, end * length);
   const share = (end - start) / input.size;
   const measured = tf.tidy(() => {
-    const { grads, ...rest } = run(parts, { images, ...truthSlice(input, start, end, parts.network.classes) });
+    const truth = truthSlice(input, start, end, parts.network.classes);
+    const shape = input.imageShape && { imageShape: input.imageShape };
+    const { grads, ...rest } = run(parts, { images, ...shape, ...truth });
     const factor = tf.scalar(share);
     parts.variables.forEach(({ name }, i) => {
       const [sum, gradient] = [sums[i], grads[name]];
@@ -160,12 +181,12 @@ function addGradients(
 
 /** Forward and back; inside `tf.tidy`. */
 function run(
-  { model, network, variables, loss, classWeights, lesson }: Parts,
+  { penalties, network, variables, loss, classWeights, lesson }: Parts,
   input: StepInput,
 ): { loss: tf.Scalar; correct: tf.Scalar; grads: tf.NamedTensorMap } {
   const { classes, inputShape } = network;
-  const { images, size } = input;
-  const x = tf.tensor4d(images, [size, ...inputShape]);
+  const { images, size, imageShape = inputShape } = input;
+  const x = tf.tensor4d(images, [size, ...imageShape]);
   const targets = tf.tensor2d(targetRows(input, classes, loss), [size, classes]);
   const weights = classWeights && tf.tensor1d(imageWeights(input, classes, classWeights));
   const taught = lesson?.(x);
@@ -174,7 +195,7 @@ function run(
     const many = loss.answers === 'many';
     const output = many ? network.raw(x, true) : network.apply(x, true);
     correct.push(tf.keep(countCorrect(output, input, targets, many)));
-    return model.calculateLosses().reduce((sum, penalty) => tf.add(sum, penalty), mean(output));
+    return penalties().reduce((sum, penalty) => tf.add(sum, penalty), mean(output));
   }, variables);
   const [count] = correct;
   if (!count) throw new Error('internal: the loss was not computed');
@@ -212,9 +233,9 @@ function countCorrect(output: tf.Tensor2D, truth: StepInput, targets: tf.Tensor2
 
 function checkLoss(model: LayersModel, network: Network, loss: Loss, weights: readonly number[] | undefined): void {
   const { classes, ends } = network;
-  if (loss.answers === 'many' && ends === 'softmax') {
+  if (loss.answers === 'many' && (ends === 'softmax' || ends === 'linear')) {
     throw new ModelError(
-      `model ${model.name}: ${loss.kind} needs an end in sigmoid, or in a dense layer without activation; it ends in softmax`,
+      `model ${model.name}: ${loss.kind} needs a model that ends in sigmoid, this one ends in ${ends === 'linear' ? 'a dense layer without activation' : ends}`,
     );
   }
   const lists = { classWeights: weights, positiveWeights: loss.config.positiveWeights, alpha: loss.config.alpha };

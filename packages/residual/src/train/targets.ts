@@ -30,6 +30,7 @@ export function targetRows(
   // A yes or no is smoothed towards ½, one of many towards all of them.
   const floor = answers === 'many' ? s / 2 : s / classes;
   if (targets) {
+    if (partners) throw new ModelError('targets of their own cannot be mixed: leave out mixup and CutMix, or targets');
     if (targets.length !== size * classes) {
       throw new ModelError(`targets must be ${size} x ${classes} values, received ${targets.length}`);
     }

@@ -8,17 +8,18 @@ import { checkFit, predictions } from '../models/inference.ts';
 import type { ModelInfo } from '../models/info.ts';
 import { networkOf } from '../models/network.ts';
 import { saveModel } from '../models/saved-model.ts';
+import { Averages } from './averages.ts';
 import type { CallbackStates, Outcome } from './callbacks/callback.ts';
 import { CallbackList } from './callbacks/list.ts';
 import { sampleImages } from './callbacks/samples.ts';
 import { applyState, captureState, isFiniteState, type Position, type RunState } from './checkpoint.ts';
 import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
-import { crossEntropy } from './losses.ts';
 import { Meter } from './meter.ts';
-import { fingerprintOf, type Settings, settingsOf, type TrainOptions } from './options.ts';
+import { fingerprintOf, type Settings, settingsOf, stepInput, stepOptions, type TrainOptions } from './options.ts';
 import { rateOf, setRateScale } from './rate-scale.ts';
+import { atResolution } from './resolution.ts';
 import { RunFolder, type StoredRun } from './run-folder.ts';
-import { isWatching, type Schedule } from './schedule.ts';
+import { watchingScheduleOf } from './schedule.ts';
 import { type Step, type StepOutput, trainingStep } from './step.ts';
 import { findDead } from './trouble/dead-layers.ts';
 import { GoodStates } from './trouble/good-states.ts';
@@ -83,6 +84,7 @@ export async function train(model: LayersModel, data: Splits, options: TrainOpti
     throw error;
   } finally {
     folder?.close();
+    loop?.close();
     if (ownsOptimizer) optimizer.dispose();
   }
 }
@@ -123,6 +125,8 @@ class Loop {
   private readonly watch: LossWatch;
   private readonly mends: boolean;
   private good = new GoodStates([]);
+  /** Slow copies of the weights, where the options ask for them; validation and all that is kept for use see these. */
+  private readonly averages: Averages;
   private step: Step | undefined;
   private folder: RunFolder | undefined;
   private position = start;
@@ -147,6 +151,7 @@ class Loop {
     this.settings = settings;
     this.mends = options.mend ?? true;
     this.callbacks = new CallbackList(options.callbacks ?? []);
+    this.averages = new Averages(model, settings.averages);
     this.watch = new LossWatch(chanceOf(data.train.labels, data.classes.length));
   }
 
@@ -154,7 +159,7 @@ class Loop {
     this.folder = folder;
     if (!run) return;
     const { position, callbacks = {}, watch = { seen: [] } } = run.meta;
-    await applyState(this.model, this.settings.optimizer, run.state, folder.directory);
+    await applyState({ ...this.parts, state: run.state, from: folder.directory });
     this.good = new GoodStates(run.good);
     this.watch.state = watch;
     this.callbacks.restore(callbacks);
@@ -176,6 +181,7 @@ class Loop {
       if ((await this.attempt()) === 'interrupted') return this.end('interrupted');
     }
     await this.save();
+    this.averages.swap(); // for good: the model that is kept
     const result = await this.end(this.position.stopped === undefined ? 'done' : 'stopped');
     if (directory !== undefined) await saveModel(this.model, this.settings.info, directory);
     return result;
@@ -184,6 +190,16 @@ class Loop {
   /** The callbacks close their files; their own errors would hide the one that matters. */
   async fail(): Promise<void> {
     await this.callbacks.end('failed').catch(() => {});
+  }
+
+  close(): void {
+    this.step?.dispose();
+    this.averages.dispose();
+  }
+
+  /** What a state is taken of. */
+  private get parts() {
+    return { model: this.model, optimizer: this.settings.optimizer, averages: this.averages };
   }
 
   private async begin(): Promise<void> {
@@ -255,21 +271,16 @@ class Loop {
     const step = position.step + 1;
     await this.probe(step, batch);
     const learningRate = rateOf(settings.optimizer);
-    this.step ??= this.makeStep();
-    const output = this.step(batch);
+    this.step ??= trainingStep(this.model, stepOptions(settings, this.averages, position.microBatch));
+    const { resolution = [] } = settings.options;
+    const shown = atResolution(batch, this.data.imageShape, resolution, position.step);
+    const output = this.step(stepInput(settings, shown));
     this.idle = output.catch(() => {}); // reported when its turn comes
     await this.finishStep();
     this.position = { ...this.position, step, batch: position.batch + 1, learningRate };
     const { batches } = settings;
     const at = { type: 'step', step, epoch: position.epoch + 1, batch: this.position.batch, batches } as const;
     this.running = { record: { ...at, learningRate }, size: batch.size, output };
-  }
-
-  private makeStep(): Step {
-    const { optimizer, options } = this.settings;
-    const { microBatch } = this.position;
-    const loss = crossEntropy({ labelSmoothing: options.labelSmoothing ?? 0 });
-    return trainingStep(this.model, { optimizer, loss, ...(microBatch === undefined ? {} : { microBatch }) });
   }
 
   /** Looks at the activations where the losses have asked for it. */
@@ -318,7 +329,7 @@ class Loop {
     const { epochs, checkpointEvery = 'epoch', onEpoch } = this.settings.options;
     this.meter.pause();
     const began = performance.now();
-    const validation = await this.validate();
+    const validation = await this.averages.within(() => this.validate());
     if (validation === 'interrupted') return 'interrupted';
     const { validationLoss } = validation;
     if (this.mends && validationLoss !== undefined && !Number.isFinite(validationLoss)) {
@@ -339,10 +350,9 @@ class Loop {
     };
     const none = start.sums;
     this.position = { ...position, epoch: epoch + 1, batch: 0, sums: none, epochs: [...position.epochs, record] };
-    const { schedule } = this.settings.optimizer as { readonly schedule?: Schedule };
-    if (schedule && isWatching(schedule)) schedule.observe({ ...record });
+    watchingScheduleOf(this.settings.optimizer)?.observe({ ...record });
     this.folder?.append(record);
-    await this.callbacks.epoch({ ...record, epochs });
+    await this.averages.within(() => this.callbacks.epoch({ ...record, epochs }));
     if (this.position.stopping) this.position = { ...this.position, stopped: this.position.stopping.reason };
     if (this.mends) this.trust(await this.capture());
     if (this.isOver) this.good = new GoodStates([]);
@@ -361,13 +371,14 @@ class Loop {
       onValidation?.(done, total);
     };
     try {
-      const size = this.position.microBatch ?? batchSize;
+      const size = Math.min(this.position.microBatch ?? batchSize, this.settings.options.microBatch ?? batchSize);
       const options = { preprocessing: normalize, batchSize: size, workers, onProgress, ...(signal && { signal }) };
       let [images, loss, correct] = [0, 0, 0];
       for await (const prediction of predictions(this.model, validation, options)) {
+        const score = this.settings.score(prediction);
         images++;
-        loss += prediction.loss;
-        if (prediction.predicted === prediction.actual) correct++;
+        loss += score.loss;
+        correct += score.correct;
       }
       return { validationLoss: loss / images, validationAccuracy: correct / images };
     } catch (error) {
@@ -378,7 +389,7 @@ class Loop {
 
   /** Model and optimizer on the host; a setback where they are sick. */
   private async capture(): Promise<RunState> {
-    const state = await captureState(this.model, this.settings.optimizer);
+    const state = await captureState(this.parts);
     if (this.mends && !isFiniteState(state)) {
       throw new Setback('diverged', `the weights are not finite after step ${this.position.step}`);
     }
@@ -405,7 +416,7 @@ class Loop {
     const good = this.good.goBack(setback.kind !== 'outOfMemory');
     const trouble = this.note({ ...plan, trouble: setback.kind, backTo: good.position.step });
     const { troubles } = this.position;
-    await applyState(model, optimizer, good.state, 'the last good state');
+    await applyState({ ...this.parts, state: good.state, from: 'the last good state' });
     this.watch.state = good.watch;
     this.stand({ ...good.position, ...plan, troubles, seconds: this.seconds() });
     const states = callbacks.statesAfterSetback(good.callbacks);
@@ -444,6 +455,7 @@ class Loop {
   /** Takes a position, with the learning rate and the cut of batches that belong to it. */
   private stand(position: Position): void {
     this.position = position;
+    this.step?.dispose();
     this.step = undefined;
     this.meter.pause();
     if (position.rateScale !== 1) setRateScale(this.settings.optimizer, position.rateScale);
@@ -454,7 +466,7 @@ class Loop {
     await this.finishStep();
     if (!this.folder || this.saved === this.position) return;
     const fresh = this.captured?.position === this.position ? this.captured.state : undefined;
-    const state = fresh ?? (await captureState(this.model, this.settings.optimizer));
+    const state = fresh ?? (await captureState(this.parts));
     if (this.mends && !isFiniteState(state)) return;
     await this.write(state, this.callbacks.states());
     this.meter.pause();
