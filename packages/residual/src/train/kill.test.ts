@@ -19,15 +19,20 @@ const program = `
   const { halvesSplits, tinyModel } = await at('./testing.ts');
   const { train } = await at('./train.ts');
   const { sgd } = await at('./sgd.ts');
-  const directory = process.argv[1];
-  const options = { epochs: 6, batchSize: 8, seed: 3, directory, checkpointEvery: 2, resume: existsSync(directory + '/history.jsonl') };
+  const { piecewiseConstant } = await at('./schedules.ts');
+  const [, directory, kind] = process.argv;
+  const learningRate = kind === 'unsteady' ? piecewiseConstant([60], [0.05, 100]) : 0.05;
+  const options = { epochs: kind === 'unsteady' ? 12 : 6, batchSize: 8, seed: 3, directory, checkpointEvery: 2, resume: existsSync(directory + '/history.jsonl') };
   console.log('begins');
-  await train(tinyModel(), halvesSplits(), { ...options, optimizer: sgd({ learningRate: 0.05, momentum: 0.9 }) });
+  await train(tinyModel(), halvesSplits(), { ...options, optimizer: sgd({ learningRate, momentum: 0.9 }) });
 `;
 
+/** Unsteady: its learning rate jumps, so that it goes back. */
+type Kind = 'steady' | 'unsteady';
+
 /** Runs it, to its end or until it has been training for so many milliseconds; true if it ended by itself. */
-async function run(directory: string, milliseconds?: number): Promise<boolean> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program, directory], {
+async function run(directory: string, kind: Kind, milliseconds?: number): Promise<boolean> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, directory, kind], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let errors = '';
@@ -50,19 +55,27 @@ async function run(directory: string, milliseconds?: number): Promise<boolean> {
 const steady = (record: HistoryRecord) => ({ ...record, seconds: 0, imagesPerSecond: 0 });
 const historyOf = async (directory: string) => (await readHistory(join(directory, 'history.jsonl'))).map(steady);
 
-test('a run killed with SIGKILL at random moments and resumed gives the bits of one never killed', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'residual-kill-'));
-  const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')];
-  await run(whole);
-  const random = Random.at(Date.now());
-  const moments: number[] = [];
-  let done = false;
-  while (!done && moments.length < 5) {
-    moments.push(random.integer(150));
-    done = await run(killed, moments.at(-1));
-  }
-  if (!done) await run(killed);
-  t.diagnostic(`killed after ${moments.join(', ')} ms`);
-  assert.deepEqual(await weightsOf((await loadModel(killed)).model), await weightsOf((await loadModel(whole)).model));
-  assert.deepEqual(await historyOf(killed), await historyOf(whole));
-});
+for (const [kind, longest, title] of [
+  ['steady', 150, 'a run killed with SIGKILL at random moments and resumed gives the bits of one never killed'],
+  ['unsteady', 400, 'and so does one that is killed before, while and after it goes back from a divergence'],
+] as const) {
+  test(title, async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'residual-kill-'));
+    const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')];
+    await run(whole, kind);
+    const random = Random.at(Date.now());
+    const moments: number[] = [];
+    let done = false;
+    while (!done && moments.length < 5) {
+      moments.push(random.integer(longest));
+      done = await run(killed, kind, moments.at(-1));
+    }
+    if (!done) await run(killed, kind);
+    t.diagnostic(`killed after ${moments.join(', ')} ms`);
+    assert.deepEqual(await weightsOf((await loadModel(killed)).model), await weightsOf((await loadModel(whole)).model));
+    const history = await historyOf(whole);
+    assert.deepEqual(await historyOf(killed), history);
+    const troubles = history.filter(({ type }) => type === 'trouble');
+    assert.equal(troubles.length > 0, kind === 'unsteady');
+  });
+}
