@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseArguments } from './arguments.ts';
 import type { Command } from './command.ts';
+import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { commandHelp, overview, wrap } from './help.ts';
 import { predictCommand } from './predict.ts';
@@ -11,7 +12,13 @@ import { makeStyle } from './style.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
 
-const commands = [trainCommand, evaluateCommand, predictCommand, summaryCommand] as unknown as readonly Command[];
+const commands = [
+  trainCommand,
+  evaluateCommand,
+  predictCommand,
+  summaryCommand,
+  doctorCommand,
+] as unknown as readonly Command[];
 const style = makeStyle(false);
 
 for (const command of commands) {

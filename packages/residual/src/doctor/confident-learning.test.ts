@@ -18,7 +18,7 @@ test('thresholds, confident joint and noise are what a count by hand gives', () 
   close(review.thresholds[1], 0.7);
   assert.deepEqual([...review.confidentJoint], [2, 1, 0, 1]);
   // Rows scaled to 3 and 2 samples: [2, 1] and [0, 2], of 5.
-  [0.4, 0.2, 0, 0.4].forEach((expected, cell) => close(review.joint[cell], expected));
+  for (const [cell, expected] of [0.4, 0.2, 0, 0.4].entries()) close(review.joint[cell], expected);
   close(review.noise, 0.2);
   assert.equal(review.suspects, 1);
   assert.deepEqual(
