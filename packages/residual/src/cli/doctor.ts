@@ -83,7 +83,7 @@ export const doctorOptions = {
 
 export const doctorCommand = defineCommand({
   name: 'doctor',
-  summary: 'look for what is wrong with images (before training) and labels (after)',
+  summary: 'look for bad images before training, wrong labels after',
   arguments: 'DATA|RUN',
   takes: [1, 1],
   about:

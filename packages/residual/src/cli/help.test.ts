@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseArguments } from './arguments.ts';
 import type { Command } from './command.ts';
+import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { commandHelp, overview, wrap } from './help.ts';
 import { predictCommand } from './predict.ts';
@@ -20,6 +21,7 @@ const commands = [
   evaluateCommand,
   predictCommand,
   summaryCommand,
+  doctorCommand,
 ] as unknown as readonly Command[];
 const style = makeStyle(false);
 

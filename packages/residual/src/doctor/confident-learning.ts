@@ -124,7 +124,11 @@ function jointOf(confidentJoint: Int32Array, labels: ArrayLike<number>, classes:
     const total = row.reduce((a, b) => a + b, 0);
     // A class of which nothing is confident is taken at its word.
     if (total === 0) joint[k * classes + k] = given[k];
-    else for (const [j, count] of row.entries()) joint[k * classes + j] = (count / total) * given[k];
+    else
+      joint.set(
+        Float64Array.from(row, (count) => (count / total) * given[k]),
+        k * classes,
+      );
   }
   const sum = Math.max(1, labels.length);
   return joint.map((value) => value / sum);

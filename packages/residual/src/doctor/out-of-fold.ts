@@ -14,7 +14,7 @@ import { train } from '../train/train.ts';
 export interface FoldTraining {
   /** Makes the untrained network; it is disposed of afterwards. */
   readonly model: LayersModel;
-  /** Its training; what belongs to the fold is filled in. */
+  /** Its training; what belongs to the fold is filled in. An optimizer is disposed of afterwards as well. */
   readonly options: Omit<TrainOptions, 'directory' | 'resume' | 'signal' | 'onStep' | 'onEpoch' | 'onValidation'>;
 }
 
@@ -105,6 +105,7 @@ export async function outOfFold(dataset: Dataset, options: OutOfFoldOptions): Pr
       if (interrupted) signal?.throwIfAborted();
     } finally {
       model.dispose();
+      training.optimizer?.dispose();
     }
     options.onProgress?.({ ...at, done: (turn + 1) / at.folds });
   }

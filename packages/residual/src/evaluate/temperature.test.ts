@@ -18,12 +18,13 @@ function made(sharpness: number, seed: number, size = 4000) {
   const labels: number[] = [];
   for (let i = 0; i < size; i++) {
     const logits = Array.from({ length: classes }, () => 3 * random.uniform(-1, 1));
-    let u = random.uniform();
-    const drawn = softmax(logits).findIndex((p) => {
-      u -= p;
-      return u < 0;
-    });
-    labels.push(drawn < 0 ? classes - 1 : drawn);
+    const u = random.uniform();
+    let [label, sum] = [-1, 0];
+    for (const p of softmax(logits)) {
+      if (sum <= u) label++;
+      sum += p;
+    }
+    labels.push(label);
     probabilities.push(...softmax(logits.map((z) => z * sharpness)));
   }
   return { probabilities, labels };
