@@ -30,6 +30,7 @@ export {
   mnist,
   openData,
 } from './data/index.ts';
+export { learningRateChart } from './evaluate/learning-rate-chart.ts';
 export type { ClassMetrics, EvaluateOptions, Evaluation, Mistake } from './evaluate/metrics.ts';
 export { evaluate } from './evaluate/metrics.ts';
 export type { BatchNormalizationArgs } from './models/batch-normalization.ts';
@@ -63,6 +64,8 @@ export { asTfCallback } from './train/callbacks/tf-callback.ts';
 export type { Clip } from './train/clip.ts';
 export type { EpochRecord, HistoryRecord, StepRecord, TroubleKind, TroubleRecord } from './train/history.ts';
 export { readHistory } from './train/history.ts';
+export type { LearningRateRange, LearningRateRangeOptions, RangePoint } from './train/learning-rate-range.ts';
+export { learningRateRange } from './train/learning-rate-range.ts';
 export type { ClassWeights, Loss, LossOptions } from './train/losses.ts';
 export {
   balancedWeights,
