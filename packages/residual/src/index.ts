@@ -1,12 +1,57 @@
 /** The public list of the library `residual`: nothing else is.
  *  It runs on whatever TF.js backend is set; `import 'tfjs-backend-jit'` for the one that compiles. */
 
-export type { Picture, RandomCrop, RandomFlip, Transform } from './augment/index.ts';
-export { randomCrop, randomFlip } from './augment/index.ts';
+export type {
+  AlternatingFlip,
+  AugMix,
+  ColorJitter,
+  CutMix,
+  Cutout,
+  FillMode,
+  GaussianBlur,
+  Mixup,
+  Picture,
+  RandAugment,
+  RandomAffine,
+  RandomCrop,
+  RandomErasing,
+  RandomFlip,
+  RandomGrayscale,
+  RandomResizedCrop,
+  TestTimeAugmentation,
+  Transform,
+  TrivialAugment,
+} from './augment/index.ts';
+export {
+  alternatingFlip,
+  augMix,
+  augment,
+  colorJitter,
+  cutMix,
+  cutout,
+  gaussianBlur,
+  mixup,
+  parseTransforms,
+  randAugment,
+  randomAffine,
+  randomCrop,
+  randomErasing,
+  randomFlip,
+  randomGrayscale,
+  randomResizedCrop,
+  transformNames,
+  transformOf,
+  transformOptions,
+  trivialAugment,
+} from './augment/index.ts';
+export type { ArrayDatasetOptions } from './data/array-dataset.ts';
+export { arrayDataset } from './data/array-dataset.ts';
 export type {
   Batch,
   BatchOptions,
   Dataset,
+  Excluded,
+  ExclusionList,
   IdxOptions,
   ImageFolderOptions,
   ImageShape,
@@ -23,16 +68,46 @@ export {
   closeSplits,
   DataError,
   decodeImage,
+  exclude,
   fashionMnist,
   idxFiles,
   imageFolder,
   meanAndStd,
   mnist,
   openData,
+  readExclusions,
+  subset,
 } from './data/index.ts';
+export type { LabelledProbabilities, LabelQuality, LabelReview, Ranking } from './doctor/confident-learning.ts';
+export { reviewLabels } from './doctor/confident-learning.ts';
+export type { Diagnosis as DataDiagnosis } from './doctor/data-doctor.ts';
+export { diagnose as diagnoseData } from './doctor/data-doctor.ts';
+export type { Case, Finding, Severity } from './doctor/finding.ts';
+export type { QuickOptions } from './doctor/fold-training.ts';
+export { quickTraining } from './doctor/fold-training.ts';
+export type { Examined } from './doctor/inspect.ts';
+export type { FoldTraining, OutOfFold, OutOfFoldOptions } from './doctor/out-of-fold.ts';
+export { outOfFold } from './doctor/out-of-fold.ts';
+export type { Doubt, PredictedPart, Reviewed } from './doctor/suspects.ts';
+export { reviewParts, suspectsCsv } from './doctor/suspects.ts';
+export type { Calibration, ReliabilityBin } from './evaluate/calibration.ts';
+export type { Diagnosis as RunDiagnosis, DiagnosisContext, Verdict } from './evaluate/diagnose.ts';
+export { diagnose as diagnoseRun } from './evaluate/diagnose.ts';
 export { learningRateChart } from './evaluate/learning-rate-chart.ts';
-export type { ClassMetrics, EvaluateOptions, Evaluation, Mistake } from './evaluate/metrics.ts';
-export { evaluate } from './evaluate/metrics.ts';
+export type {
+  ClassMetrics,
+  EvaluateOptions,
+  Evaluation,
+  Mistake,
+  Predictions,
+  Recalibrated,
+} from './evaluate/metrics.ts';
+export { evaluate, predictAll } from './evaluate/metrics.ts';
+export type { RocPoint } from './evaluate/roc.ts';
+export type { Predicted, Scores } from './evaluate/scores.ts';
+export { scoresOf } from './evaluate/scores.ts';
+export type { TemperatureFit } from './evaluate/temperature.ts';
+export { fitTemperature, withTemperature } from './evaluate/temperature.ts';
 export type { BatchNormalizationArgs } from './models/batch-normalization.ts';
 export { BatchNormalization, batchNormalization } from './models/batch-normalization.ts';
 export type { Convention } from './models/blocks.ts';
@@ -45,6 +120,8 @@ export { createModel, modelNames, models } from './models/registry.ts';
 export type { ResNetOptions, Stem } from './models/resnet.ts';
 export { resnet18, resnet34, resnet50 } from './models/resnet.ts';
 export { loadModel, saveModel } from './models/saved-model.ts';
+export type { LoadedRecipe, Override, Recipe, RecipeRun, RunOptions } from './recipe/index.ts';
+export { loadRecipe, RecipeError, recipeNames, trainWithRecipe } from './recipe/index.ts';
 export type { AdamW, AdamWOptions } from './train/adamw.ts';
 export { adamW } from './train/adamw.ts';
 export type { AverageOptions, Averages, EmaOptions, LookaheadOptions } from './train/averages.ts';
@@ -96,3 +173,13 @@ export type { SGD, SgdOptions } from './train/sgd.ts';
 export { sgd } from './train/sgd.ts';
 export type { TrainResult } from './train/train.ts';
 export { train } from './train/train.ts';
+export type {
+  Dimension,
+  ResultRecord,
+  SearchRecord,
+  TrialRecord,
+  TuneBest,
+  TuneOptions,
+  TuneResult,
+} from './tune/index.ts';
+export { dimensionOf, tune } from './tune/index.ts';

@@ -35,7 +35,7 @@ export function parseArguments<O extends Options>(command: Command<O>, argv: rea
   });
 
   const positionals: string[] = [];
-  const values: Record<string, string | number | boolean> = {};
+  const values: Record<string, string | number | boolean | readonly string[]> = {};
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
@@ -54,7 +54,9 @@ export function parseArguments<O extends Options>(command: Command<O>, argv: rea
         close === undefined ? hint : `did you mean --${close}?`,
       );
     }
-    values[name] = negated ? false : checkedValue(name, option, token.value);
+    const value = negated ? false : checkedValue(name, option, token.value);
+    const many = option.kind === 'text' && option.many === true;
+    values[name] = many ? [...((values[name] as readonly string[] | undefined) ?? []), String(value)] : value;
   }
 
   const [least, most] = command.takes;

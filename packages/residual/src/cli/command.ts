@@ -19,6 +19,8 @@ export interface TextOption extends Described {
   readonly value: string;
   /** What the option means when it stands without a value; without this, a value is required. */
   readonly bare?: string;
+  /** It may be given more than once; its value is the list of all. */
+  readonly many?: true;
 }
 
 export interface NumberOption extends Described {
@@ -46,7 +48,13 @@ export interface FlagOption extends Described {
 
 export type Options = Readonly<Record<string, Option>>;
 
-type Value<O extends Option> = O extends FlagOption ? boolean : O extends NumberOption ? number : string;
+type Value<O extends Option> = O extends FlagOption
+  ? boolean
+  : O extends NumberOption
+    ? number
+    : O extends { readonly many: true }
+      ? readonly string[]
+      : string;
 
 /** What the user gave, checked; options that were not given are absent. */
 export type Values<O extends Options> = { readonly [Name in keyof O]?: Value<O[Name]> };

@@ -3,6 +3,7 @@
 
 import { DataError } from '../data/errors.ts';
 import { ModelError, WriteError } from '../models/errors.ts';
+import { RecipeError } from '../recipe/errors.ts';
 import { CommandError, UsageError } from './command.ts';
 
 export interface Explained {
@@ -35,6 +36,7 @@ const systemErrors: Readonly<Record<string, readonly [message: string, hint?: st
 /** Puts any thrown value into words. */
 export function explain(error: unknown): Explained {
   if (error instanceof UsageError) return { message: error.message, exitCode: 2, ...hintOf(error.hint) };
+  if (error instanceof RecipeError) return { message: oneLine(error.message), exitCode: 2, ...hintOf(error.hint) };
   if (error instanceof CommandError) return { message: error.message, exitCode: 1, ...hintOf(error.hint) };
   if (error instanceof Error && !error.message.startsWith('internal:')) {
     if (error instanceof DataError || error instanceof ModelError || backendErrors.includes(error.name)) {

@@ -7,11 +7,20 @@ import type { Command } from './command.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { commandHelp, overview, wrap } from './help.ts';
 import { predictCommand } from './predict.ts';
+import { recipesCommand } from './recipes.ts';
 import { makeStyle } from './style.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
+import { tuneCommand } from './tune.ts';
 
-const commands = [trainCommand, evaluateCommand, predictCommand, summaryCommand] as unknown as readonly Command[];
+const commands = [
+  trainCommand,
+  recipesCommand,
+  tuneCommand,
+  evaluateCommand,
+  predictCommand,
+  summaryCommand,
+] as unknown as readonly Command[];
 const style = makeStyle(false);
 
 for (const command of commands) {

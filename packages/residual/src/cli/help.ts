@@ -59,7 +59,7 @@ export function commandHelp(command: Command, style: Style, width = 80): string 
 function usage(name: string, option: Option): string {
   if (option.kind === 'flag') return option.default === true ? `--no-${name}` : `--${name}`;
   if (option.kind === 'text' && option.bare !== undefined) return `--${name} [${option.value}]`;
-  return `--${name} ${option.value}`;
+  return `--${name} ${option.value}${option.kind === 'text' && option.many === true ? ' …' : ''}`;
 }
 
 function describe(option: Option): string {

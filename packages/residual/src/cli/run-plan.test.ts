@@ -1,100 +1,121 @@
-/** From options to a plan and back to a command that gives the same plan. */
+/** From options to a plan, and from a run's folder to the same plan again. */
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
+import { loadRecipe } from '../recipe/library.ts';
 import { parseArguments } from './arguments.ts';
 import { UsageError } from './command.ts';
-import { defaultsFor } from './defaults.ts';
-import { cropPaddingOf, makePlan, parseSize, type RunPlan, readPlan, reproduceCommand, writePlan } from './run-plan.ts';
+import { shownDefaults } from './defaults.ts';
+import { parseSize } from './recipe-options.ts';
+import { makePlan, type RunPlan, readPlan, reproduceCommand, writePlan } from './run-plan.ts';
 import { trainCommand } from './train.ts';
 
-function planOf(...argv: string[]): RunPlan {
+async function planOf(...argv: string[]): Promise<RunPlan> {
   const { positionals, values } = parseArguments(trainCommand, argv);
   return makePlan(positionals[0], values, (data, model) => `${data}-${model}`);
 }
 
-test('without options the embedded data is trained on by its own defaults', () => {
-  const plan = planOf();
-  const usual = defaultsFor('fashion-mnist');
+test('without options the embedded data is trained on by its own recipe', async () => {
+  const plan = await planOf();
   assert.equal(plan.data.source, 'fashion-mnist');
-  assert.equal(plan.name, `fashion-mnist-${usual.model}`);
-  assert.equal(plan.training.epochs, usual.epochs);
-  assert.equal(plan.training.lr, usual.lr);
+  assert.equal(plan.name, 'fashion-mnist-resnet18');
+  assert.deepEqual(plan.recipe, (await loadRecipe('embedded')).recipe);
   assert.equal(plan.backend, 'jit');
 });
 
-test('options win over defaults, and paths are made absolute', () => {
-  const plan = planOf('photos', '--epochs', '3', '--no-flip', '--size', '120x160', '--name', 'n', '--width', '8');
-  assert.equal(plan.data.source, resolve('photos'));
-  assert.equal(plan.training.epochs, 3);
-  assert.equal(plan.data.flip, false);
-  assert.deepEqual(plan.data.size, [120, 160]);
-  assert.equal(plan.name, 'n');
-  assert.equal(plan.model.width, 8);
-  assert.equal(planOf('--data', 'photos').data.source, resolve('photos'));
-  assert.ok(planOf('photos', '--epochs', '2').training.warmup < 2);
+test('help shows the defaults that the recipes have', async () => {
+  for (const name of ['default', 'embedded'] as const) {
+    const { model, loss, optimizer, schedule, training } = (await loadRecipe(name)).recipe;
+    assert.ok(optimizer.name === 'sgd' && schedule.name === 'cosine' && loss.name === 'crossEntropy');
+    const { [name]: own, default: _, embedded: __, ...common } = shownDefaults;
+    const { epochs, batch, seed } = training;
+    assert.deepEqual({ epochs, batch, lr: optimizer.learningRate, warmup: schedule.warmup }, own);
+    const { momentum, nesterov, weightDecay } = optimizer;
+    const { convention, width } = model;
+    const { labelSmoothing } = loss;
+    assert.deepEqual(
+      { model: model.name, convention, width, momentum, nesterov, weightDecay, labelSmoothing, seed },
+      common,
+    );
+  }
 });
 
-test('contradictions are mistakes of use', () => {
+test('options win over the recipe, --set over options, and paths are made absolute', async () => {
+  const words = 'photos --epochs 3 --no-flip --size 120x160 --name n --width 8 --channels 1 --lr 0.5';
+  const plan = await planOf(...words.split(' '), '--set', 'training.batch=7', '--set', 'optimizer.learningRate=0.25');
+  assert.equal(plan.data.source, resolve('photos'));
+  const { data, model, augment, optimizer, training } = plan.recipe;
+  assert.equal(training.epochs, 3);
+  assert.equal(training.batch, 7);
+  assert.equal(optimizer.learningRate, 0.25);
+  assert.deepEqual(
+    augment.map(({ name }) => name),
+    ['randomCrop'],
+  );
+  assert.deepEqual(data.size, [120, 160]);
+  assert.equal(data.channels, 1);
+  assert.equal(plan.name, 'n');
+  assert.equal(model.width, 8);
+  assert.equal((await planOf('--data', 'photos')).data.source, resolve('photos'));
+  assert.equal((await planOf('photos', '--recipe', 'embedded')).recipe.training.epochs, 2);
+});
+
+test('crops and mirrors can be added and taken away', async () => {
+  const names = async (...argv: string[]) => (await planOf(...argv)).recipe.augment.map(({ name }) => name);
+  assert.deepEqual(await names('--crop-padding', '3'), ['randomCrop', 'randomFlip']);
+  assert.deepEqual(await names('--crop-padding', '0', '--no-flip'), []);
+  assert.deepEqual(await names('photos', '--crop-padding', '0'), ['randomFlip']);
+  assert.deepEqual(await names('--set', 'augment=[]', '--flip'), []);
+  const [crop] = (await planOf('photos', '--crop-padding', '3')).recipe.augment;
+  assert.equal(crop.padding, 3);
+});
+
+test('contradictions are mistakes of use, named by the option', async () => {
   for (const argv of [
     ['a', '--data', 'b'],
-    ['--epochs', '2', '--warmup', '2'],
-    ['--momentum', '0', '--nesterov'],
-    ['--validation', '0.6', '--test', '0.5'],
     ['--size', 'large'],
     ['--size', '0x5'],
-    ['--model', 'resnet19'],
   ]) {
-    assert.throws(() => planOf(...argv), UsageError, argv.join(' '));
+    await assert.rejects(planOf(...argv), UsageError, argv.join(' '));
   }
-  assert.equal(planOf('--momentum', '0').training.nesterov, false);
+  for (const [argv, message] of [
+    ['--epochs 2 --warmup 2', '--warmup: schedule.warmup must be less than the 2 epochs, received 2'],
+    ['--momentum 0 --nesterov', '--nesterov: optimizer.nesterov needs a momentum greater than 0, received true'],
+    ['--validation 0.6 --test 0.5', /^--test: data.test must leave images to train on/],
+    ['--model resnet19', /^--model: model.name must be one of resnet18/],
+    [
+      '--set training.epochs=0',
+      '--set training.epochs: training.epochs must be a whole number from 1 to 100000, received 0',
+    ],
+    ['--recipe embeded', /^there is no recipe embeded: /],
+  ] as const) {
+    await assert.rejects(planOf(...argv.split(' ')), { name: 'RecipeError', message }, argv);
+  }
+  const plain = await planOf('--momentum', '0');
+  assert.ok(plain.recipe.optimizer.name === 'sgd' && !plain.recipe.optimizer.nesterov);
   assert.deepEqual(parseSize('224'), [224, 224]);
 });
 
-test('the random crop reaches an eighth of the shorter side unless told otherwise', () => {
-  assert.equal(cropPaddingOf(planOf('photos'), [32, 32, 1]), 4);
-  assert.equal(cropPaddingOf(planOf('photos'), [224, 320, 3]), 28);
-  assert.equal(cropPaddingOf(planOf('--crop-padding', '0'), [28, 28, 1]), 0);
-});
-
-test('the command in the report makes the same plan again', () => {
-  const plans = [
-    planOf(),
-    planOf('--backend', 'cpu', '--width', '8', '--stem', 'imagenet', '--no-nesterov', '--momentum', '0'),
-    planOf(
-      'my photos',
-      '--size',
-      '64x96',
-      '--channels',
-      '1',
-      '--resize',
-      'contain',
-      '--validation',
-      '0.3',
-      '--test',
-      '0.1',
-      '--no-flip',
-      '--lr',
-      '1e-7',
-    ),
-  ];
-  for (const plan of plans) {
-    const padding = cropPaddingOf(plan, [64, 96, 1]);
-    const words = reproduceCommand(plan, padding).match(/'[^']*'|\S+/g) ?? [];
-    const again = planOf(...words.slice(2).map((word) => word.replace(/^'|'$/g, '')));
-    const { created: _, name: __, ...rest } = again;
-    const { created: ___, name: ____, ...expected } = plan;
-    assert.deepEqual(rest, { ...expected, data: { ...expected.data, cropPadding: padding } });
+test('the command in the report makes the same plan again', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'plan of '));
+  for (const argv of [[], 'photos --backend cpu --width 8 --stem imagenet --momentum 0 --lr 1e-7'.split(' ')]) {
+    const plan = await planOf(...argv);
+    await writePlan(folder, plan);
+    const words = reproduceCommand(plan, folder).match(/'[^']*'|\S+/g) ?? [];
+    const again = await planOf(...words.slice(2).map((word) => word.replace(/^'|'$/g, '')));
+    assert.deepEqual(again.recipe, plan.recipe);
+    assert.deepEqual([again.data, again.backend], [plan.data, plan.backend]);
   }
+  await rm(folder, { recursive: true });
 });
 
 test('a plan is read as it was written; other files of that name are refused', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'plan-'));
   assert.equal(await readPlan(folder), undefined);
-  const plan = planOf('photos', '--width', '8');
+  const plan = await planOf('photos', '--width', '8');
   await writePlan(folder, plan);
   assert.deepEqual(await readPlan(folder), plan);
   for (const text of ['{', '{}', 'null']) {

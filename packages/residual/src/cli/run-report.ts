@@ -8,7 +8,8 @@ import type { Evaluation } from '../evaluate/metrics.ts';
 import { showMistakes, writeReport } from '../evaluate/report-file.ts';
 import type { ModelInfo } from '../models/info.ts';
 import { readHistory } from '../train/history.ts';
-import { cropPaddingOf, environmentOf, optionPairs, type RunPlan, reproduceCommand } from './run-plan.ts';
+import { diagnoseRun } from './diagnosis.ts';
+import { environmentOf, optionPairs, type RunPlan, reproduceCommand } from './run-plan.ts';
 
 export interface Reported {
   /** Missing for a model without a run. */
@@ -35,7 +36,8 @@ export async function writeRunReport(reported: Reported): Promise<string> {
   const { plan, folder, model, info, splits, split, dataset, evaluation, backend } = reported;
   const file = reported.file ?? join(folder, 'report.html');
   const parts = { train: splits.train, validation: splits.validation, test: splits.test };
-  const padding = plan === undefined ? 0 : cropPaddingOf(plan, splits.imageShape);
+  const history = await readHistory(join(folder, 'history.jsonl'));
+  const diagnosis = diagnoseRun(history, splits, plan);
   await writeReport(file, {
     name: plan?.name ?? basename(folder),
     architecture: info.architecture,
@@ -44,13 +46,14 @@ export async function writeRunReport(reported: Reported): Promise<string> {
     data: dataset.name.replace(/\/[^/]*$/, ''),
     sizes: Object.entries(parts).flatMap(([part, one]) => (one === undefined ? [] : [[part, one.size] as const])),
     classes: info.classes,
-    history: await readHistory(join(folder, 'history.jsonl')),
+    history,
+    ...(diagnosis === undefined ? {} : { diagnosis }),
     split,
     evaluation,
     mistakes: await showMistakes(dataset, evaluation.mistakes),
-    options: plan === undefined ? [] : optionPairs(plan, padding),
+    options: plan === undefined ? [] : optionPairs(plan),
     environment: plan?.environment ?? environmentOf(backend),
-    reproduce: plan === undefined ? [] : [reproduceCommand(plan, padding)],
+    reproduce: plan === undefined ? [] : [reproduceCommand(plan, folder)],
     skipped: Object.values(parts).flatMap((one) => one?.skipped ?? []),
     date: new Date(),
   });

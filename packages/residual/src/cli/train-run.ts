@@ -5,26 +5,25 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { randomCrop } from '../augment/random-crop.ts';
-import { randomFlip } from '../augment/random-flip.ts';
-import { batchesPerEpoch } from '../data/batches.ts';
 import { closeSplits, type Splits } from '../data/dataset.ts';
 import { openData } from '../data/node/open.ts';
 import { evaluate } from '../evaluate/metrics.ts';
 import { count, percent, plural } from '../evaluate/report-format.ts';
 import { writeError } from '../models/files.ts';
-import { createModel } from '../models/registry.ts';
-import { readHistory } from '../train/history.ts';
-import { cosineDecay } from '../train/schedules.ts';
-import { sgd } from '../train/sgd.ts';
+import { modelOf, trainOptionsOf } from '../recipe/build.ts';
+import type { Callback } from '../train/callbacks/callback.ts';
+import { csvLog } from '../train/callbacks/log.ts';
+import { tensorBoard } from '../train/callbacks/tensorboard.ts';
+import { readHistory, type TroubleRecord } from '../train/history.ts';
 import { type TrainResult, train as trainModel } from '../train/train.ts';
 import { startBackend } from './backend.ts';
 import { CommandError, UsageError, type Values } from './command.ts';
 import { runsFolder } from './defaults.ts';
+import { diagnoseRun, diagnosisLines } from './diagnosis.ts';
 import { catchInterrupt, interruptedCode } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { findRun, latestRun, newRunFolder, runName } from './run-folders.ts';
-import { cropPaddingOf, dataOptions, environmentOf, makePlan, type RunPlan, readPlan, writePlan } from './run-plan.ts';
+import { dataOptions, environmentOf, makePlan, type RunPlan, readPlan, writePlan } from './run-plan.ts';
 import { writeRunReport } from './run-report.ts';
 import { predictSamples } from './samples.ts';
 import { styleOf } from './style.ts';
@@ -57,14 +56,7 @@ export async function train(positionals: readonly string[], values: TrainValues)
   const { plan, folder } = job;
 
   const splits = await openData(plan.data.source, dataOptions(plan));
-  const model = createModel(plan.model.name, {
-    inputShape: splits.imageShape,
-    classes: splits.classes.length,
-    convention: plan.model.convention,
-    seed: plan.seed,
-    ...(plan.model.width === undefined ? {} : { width: plan.model.width }),
-    ...(plan.model.stem === undefined ? {} : { stem: plan.model.stem }),
-  });
+  const model = await modelOf(plan.recipe, splits);
   for (const text of headerLines(job, splits, model.countParams(), backend, style)) say(text);
 
   const interrupt = catchInterrupt(
@@ -72,8 +64,12 @@ export async function train(positionals: readonly string[], values: TrainValues)
     () => line.clear(),
   );
   try {
-    const progress = quiet ? undefined : new TrainProgress(line, style, plan.training.epochs);
-    const result = await runTraining(job, splits, model, progress, interrupt.signal);
+    const progress = quiet ? undefined : new TrainProgress(line, style, plan.recipe.training.epochs);
+    const onTrouble = ({ message }: TroubleRecord) => {
+      line.clear();
+      say(style.yellow(message));
+    };
+    const result = await runTraining(job, splits, model, progress, onTrouble, interrupt.signal);
     if (result.interrupted) {
       line.clear();
       const { steps } = result;
@@ -83,6 +79,7 @@ export async function train(positionals: readonly string[], values: TrainValues)
       return interruptedCode;
     }
     progress?.end(result.seconds);
+    if (result.stopped !== undefined) say(style.dim(`stopped early: ${result.stopped}`));
     return await finish(job, splits, model, result, values, interrupt.signal, line, backend);
   } catch (error) {
     if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
@@ -114,7 +111,7 @@ function checkResumeOptions(positionals: readonly string[], values: TrainValues)
 }
 
 async function newJob(positionals: readonly string[], values: TrainValues): Promise<Job> {
-  const plan = makePlan(positionals[0], values, runName);
+  const plan = await makePlan(positionals[0], values, runName);
   const folder = await newRunFolder(values.runs ?? runsFolder, plan.name, values.name !== undefined);
   return { plan: { ...plan, name: basename(folder) }, folder, resume: false };
 }
@@ -139,15 +136,10 @@ async function runTraining(
   splits: Splits,
   model: LayersModel,
   progress: TrainProgress | undefined,
+  onTrouble: (trouble: TroubleRecord) => void,
   signal: AbortSignal,
 ): Promise<TrainResult> {
-  const { epochs, batch, lr, warmup, momentum, nesterov, weightDecay, decay, labelSmoothing, checkpointEvery } =
-    plan.training;
-  const steps = batchesPerEpoch(splits.train.size, Math.min(batch, splits.train.size), true);
-  const warmupSteps = Math.min(Math.round(warmup * steps), epochs * steps - 1);
-  const schedule = cosineDecay(lr, epochs * steps - warmupSteps, { warmupSteps });
-  const optimizer = sgd({ learningRate: schedule, momentum, nesterov, weightDecay, decay });
-  const padding = cropPaddingOf(plan, splits.imageShape);
+  const own = trainOptionsOf(plan.recipe, splits);
   const isNew = (await stat(folder).catch(() => undefined)) === undefined;
   if (isNew) {
     await mkdir(folder, { recursive: true }).catch((error) => Promise.reject(writeError(folder, error)));
@@ -157,19 +149,21 @@ async function runTraining(
   try {
     if (!resume) await writePlan(folder, plan);
     return await trainModel(model, splits, {
-      epochs,
-      batchSize: batch,
-      optimizer,
-      labelSmoothing,
-      transforms: [...(padding > 0 ? [randomCrop({ padding })] : []), ...(plan.data.flip ? [randomFlip()] : [])],
-      seed: plan.seed,
+      ...own,
+      callbacks: [...(own.callbacks ?? []), ...logsOf(plan, folder)],
+      onTrouble,
       directory: folder,
       resume,
       signal,
-      ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
+      ...(plan.checkpointEvery === undefined ? {} : { checkpointEvery: plan.checkpointEvery }),
       ...(progress === undefined
         ? {}
-        : { onStep: progress.onStep, onEpoch: progress.onEpoch, onValidation: progress.onValidation }),
+        : {
+            onStep: progress.onStep,
+            onEpoch: progress.onEpoch,
+            onValidation: progress.onValidation,
+            onTrouble: progress.onTrouble,
+          }),
     });
   } catch (error) {
     // A run that failed before it learned anything leaves nothing behind.
@@ -178,8 +172,12 @@ async function runTraining(
     }
     throw error;
   } finally {
-    optimizer.dispose();
+    own.optimizer?.dispose();
   }
+}
+
+function logsOf({ logs }: RunPlan, folder: string): readonly Callback[] {
+  return logs.map((log) => (log === 'csv' ? csvLog(join(folder, 'epochs.csv')) : tensorBoard()));
 }
 
 /** Everything after the last epoch: test, report, samples, and the last lines. */
@@ -197,7 +195,7 @@ async function finish(
   const [split, dataset] = heldOut(splits);
   const evaluation = await evaluate(model, dataset, {
     preprocessing: result.info.preprocessing,
-    batchSize: plan.training.batch,
+    batchSize: plan.recipe.training.batch,
     signal,
     onProgress: (done, total) => {
       if (values.quiet !== true && line.isTerminal) {
@@ -243,6 +241,8 @@ async function finish(
   const out = styleOf(process.stdout);
   if (skipped.length > 0) tell(`${plural(skipped.length, 'unreadable file')} skipped; the report lists them`);
   if (values.quiet !== true) {
+    const diagnosis = diagnoseRun(await readHistory(join(folder, 'history.jsonl')), splits, plan);
+    for (const text of diagnosis === undefined ? [] : diagnosisLines(diagnosis, out)) tell(text);
     for (const text of nextSteps(folder, report, split, result.info.classes, samples, out)) tell(text);
   }
   tell(out.bold(`${split} accuracy ${percent(evaluation.accuracy)}`));

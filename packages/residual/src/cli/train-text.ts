@@ -24,7 +24,9 @@ export function headerLines(
     ...(splits.validation === undefined ? [] : [`${count(splits.validation.size)} validation`]),
     ...(splits.test === undefined ? [] : [`${count(splits.test.size)} test`]),
   ];
-  const { epochs, batch, lr } = plan.training;
+  const { recipe, from } = plan;
+  const { epochs, batch } = recipe.training;
+  const { learningRate } = recipe.optimizer;
   const steps = batchesPerEpoch(splits.train.size, Math.min(batch, splits.train.size), true);
   const row = (name: string, text: string) => `  ${style.dim(name.padEnd(7))}${text}`;
   return [
@@ -33,10 +35,11 @@ export function headerLines(
       'data',
       `${plan.data.source}: ${plural(splits.classes.length, 'class', 'classes')}, ${shapeText(splits.imageShape)}, ${parts.join(', ')}`,
     ),
-    row('model', `${plan.model.name}, ${compact(parameters)} parameters`),
+    row('model', `${recipe.model.name}, ${compact(parameters)} parameters`),
+    row('recipe', `${from}: ${recipe.about}`),
     row(
       'steps',
-      `${plural(epochs, 'epoch')} of ${plural(steps, 'step')}, batch ${batch}, peak learning rate ${plain(lr)}`,
+      `${plural(epochs, 'epoch')} of ${plural(steps, 'step')}, batch ${batch}, peak learning rate ${plain(learningRate)}`,
     ),
     row('run', `${folder}${resume ? ' (resumed)' : ''}`),
     '',

@@ -2,15 +2,13 @@
  *  Defaults are in `defaults.ts`. */
 
 import { defineCommand } from './command.ts';
-import { defaultData, defaultsFor, runsFolder } from './defaults.ts';
+import { defaultData, runsFolder, shownDefaults as shown } from './defaults.ts';
 import { jsonOption, machineOptions } from './options.ts';
 
-const usual = defaultsFor('');
-const embedded = defaultsFor(defaultData);
-
 /** The default as help shows it: the usual one, and the embedded data's where that is another. */
-function shown(name: 'epochs' | 'batch' | 'lr' | 'warmup'): string | number {
-  return usual[name] === embedded[name] ? usual[name] : `${usual[name]}; ${embedded[name]} for ${defaultData}`;
+function both(name: keyof typeof shown.default): string | number {
+  const [usual, embedded]: (string | number)[] = [shown.default[name], shown.embedded[name]];
+  return usual === embedded ? usual : `${usual}; ${embedded} for ${defaultData}`;
 }
 
 export const trainOptions = {
@@ -78,7 +76,7 @@ export const trainOptions = {
     kind: 'text',
     value: 'NAME',
     help: 'the architecture; residual summary NAME shows it',
-    default: usual.model,
+    default: shown.model,
     group: 'Model',
   },
   stem: {
@@ -95,7 +93,7 @@ export const trainOptions = {
     min: 1,
     max: 4096,
     help: 'filters of the first stage: fewer make a smaller, faster network',
-    default: 64,
+    default: shown.width,
     group: 'Model',
   },
   convention: {
@@ -103,7 +101,30 @@ export const trainOptions = {
     value: 'WHOSE',
     choices: ['torchvision', 'keras'],
     help: 'whose details the network follows',
-    default: usual.convention,
+    default: shown.convention,
+    group: 'Model',
+  },
+
+  recipe: {
+    kind: 'text',
+    value: 'NAME|FILE',
+    help: 'how to train; residual recipes lists them. Every option here changes a key of it',
+    default: `default; embedded for ${defaultData}`,
+    group: 'Recipe',
+  },
+  set: {
+    kind: 'text',
+    value: 'KEY=VALUE',
+    many: true,
+    help: 'change any key of the recipe, as optimizer.learningRate=0.05',
+    group: 'Recipe',
+  },
+
+  weights: {
+    kind: 'text',
+    value: 'RUN',
+    help: "begin with a trained model's weights, for other classes or more data",
+    default: 'random',
     group: 'Model',
   },
 
@@ -113,7 +134,7 @@ export const trainOptions = {
     min: 1,
     max: 100_000,
     help: `passes over the training images`,
-    default: shown('epochs'),
+    default: both('epochs'),
     group: 'Training',
   },
   batch: {
@@ -122,7 +143,7 @@ export const trainOptions = {
     min: 1,
     max: 65_536,
     help: 'images per step',
-    default: shown('batch'),
+    default: both('batch'),
     group: 'Training',
   },
   lr: {
@@ -131,7 +152,7 @@ export const trainOptions = {
     min: 0,
     above: true,
     help: 'peak learning rate; it falls to 0 along a cosine',
-    default: shown('lr'),
+    default: both('lr'),
     group: 'Training',
   },
   momentum: {
@@ -141,16 +162,16 @@ export const trainOptions = {
     max: 1,
     below: true,
     help: 'of SGD',
-    default: usual.momentum,
+    default: shown.momentum,
     group: 'Training',
   },
-  nesterov: { kind: 'flag', help: "plain momentum instead of Nesterov's", default: usual.nesterov, group: 'Training' },
+  nesterov: { kind: 'flag', help: "plain momentum instead of Nesterov's", default: shown.nesterov, group: 'Training' },
   'weight-decay': {
     kind: 'number',
     value: 'X',
     min: 0,
     help: "as PyTorch's",
-    default: usual.weightDecay,
+    default: shown.weightDecay,
     group: 'Training',
   },
   'label-smoothing': {
@@ -160,7 +181,7 @@ export const trainOptions = {
     max: 1,
     below: true,
     help: 'probability spread over all classes',
-    default: usual.labelSmoothing,
+    default: shown.labelSmoothing,
     group: 'Training',
   },
   warmup: {
@@ -168,7 +189,34 @@ export const trainOptions = {
     value: 'N',
     min: 0,
     help: 'epochs in which the learning rate climbs to its peak',
-    default: shown('warmup'),
+    default: both('warmup'),
+    group: 'Training',
+  },
+  'micro-batch': {
+    kind: 'integer',
+    value: 'N',
+    min: 1,
+    max: 65_536,
+    help: 'compute a batch in parts of N images, for want of memory',
+    default: 'the whole batch',
+    group: 'Training',
+  },
+  ema: {
+    kind: 'number',
+    value: 'X',
+    min: 0,
+    max: 1,
+    below: true,
+    help: 'end with an average of the weights that keeps X of itself at each step, as 0.998',
+    default: 'none',
+    group: 'Training',
+  },
+  'early-stopping': {
+    kind: 'integer',
+    value: 'N',
+    min: 1,
+    help: 'end after N epochs without a better validation loss, with the best weights',
+    default: 'off',
     group: 'Training',
   },
   seed: {
@@ -176,7 +224,7 @@ export const trainOptions = {
     value: 'N',
     min: 0,
     help: 'same seed, same weights, bit for bit',
-    default: usual.seed,
+    default: shown.seed,
     group: 'Training',
   },
 
@@ -199,6 +247,9 @@ export const trainOptions = {
     group: 'Run',
   },
 
+  tensorboard: { kind: 'flag', help: "write TensorBoard's event files into the run's folder", group: 'Run' },
+  csv: { kind: 'flag', help: "write epochs.csv into the run's folder", group: 'Run' },
+
   ...machineOptions,
 
   quiet: { kind: 'flag', help: 'no progress, only the result', group: 'Output' },
@@ -220,6 +271,7 @@ export const trainCommand = defineCommand({
     ['residual train', 'the embedded data set, good defaults'],
     ['residual train photos/ --epochs 30', 'your own images'],
     ['residual train cifar-10-batches-bin/ --name first', 'CIFAR-10, into runs/first'],
+    ['residual train photos/ --recipe finetune --set training.epochs=5', 'by a recipe, one key changed'],
     ['residual train photos/ --size 96 --batch 64 --test 0.1', 'smaller images, a test set held out'],
     ['residual train digits/ --no-flip', 'where left and right matter'],
     ['residual train --resume runs/first', 'go on after Ctrl-C or a power cut'],

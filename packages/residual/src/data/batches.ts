@@ -3,6 +3,7 @@
 import type { Transform } from '../augment/transform.ts';
 import type { BatchRequest, Dataset, Normalization, ProducedBatch, ProduceOptions } from './dataset.ts';
 import { DataError } from './errors.ts';
+import { finishBatch } from './produce.ts';
 import { Random, streams } from './random.ts';
 
 export interface BatchOptions {
@@ -41,6 +42,10 @@ export interface Batch {
   /** Which sample each image is. */
   readonly indices: Int32Array;
   readonly size: number;
+  /** With mixup or CutMix: the label of the image that was mixed into each. */
+  readonly partners?: Int32Array<ArrayBuffer>;
+  /** With mixup or CutMix: the part of each image that is its own, 0 to 1; the rest is its partner's. */
+  readonly shares?: Float32Array<ArrayBuffer>;
 }
 
 /**
@@ -87,8 +92,10 @@ export async function* batches(dataset: Dataset, options: BatchOptions): AsyncGe
       }
       const produced = await pending.shift();
       if (produced === undefined) throw new Error('internal: no batch is pending');
-      const { images, indices } = produced;
-      yield { batch, images, indices, labels: indices.map((i) => dataset.labels[i]), size: indices.length };
+      const { images, indices, mixture } = produced;
+      const labels = indices.map((i) => dataset.labels[i]);
+      const mixed = mixture && { partners: mixture.partners.map((place) => labels[place]), shares: mixture.shares };
+      yield { batch, images, indices, labels, size: indices.length, ...mixed };
     }
   } finally {
     stop.abort();
@@ -115,8 +122,21 @@ interface Producer {
 /** The data set's own threads, or else `read()` here and the rest on a thread of this iterator's. */
 async function producerOf(dataset: Dataset): Promise<Producer> {
   if (dataset.produce !== undefined) return { produce: dataset.produce.bind(dataset), close: async () => {} };
+  if (globalThis.process?.getBuiltinModule === undefined) return inPage(dataset);
   const { readThenFinish } = await import('./node/foreign.ts');
   return readThenFinish(dataset);
+}
+
+/** A page has none of Node's threads: everything on its own, one batch at a time. */
+function inPage(dataset: Dataset): Producer {
+  return {
+    async produce(request) {
+      const { images, indices } = await dataset.read(request.indices);
+      const samples = { images: new Uint8Array(images), indices, requested: request.indices };
+      return finishBatch(samples, dataset.imageShape, request);
+    },
+    close: async () => {},
+  };
 }
 
 function whole(name: string, value: number, least: number): void {

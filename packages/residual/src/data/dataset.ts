@@ -1,5 +1,6 @@
 /** One labelled set of images behind one type, whatever files it comes from.
  *  Everything downstream (training, evaluation, statistics) knows this type only. */
+import type { Mixture } from '../augment/mix.ts';
 import type { Transform } from '../augment/transform.ts';
 
 /** Height, width, channels. */
@@ -40,6 +41,8 @@ export interface ProducedBatch {
   readonly images: Float32Array<ArrayBuffer>;
   /** The samples that the images show: as requested, but for corrupt files. */
   readonly indices: Int32Array;
+  /** What mixup or CutMix did, where it was asked for. */
+  readonly mixture?: Mixture;
 }
 
 /**
@@ -69,6 +72,8 @@ export interface Dataset {
   produce?(request: BatchRequest, options?: ProduceOptions): Promise<ProducedBatch>;
   /** The file that a sample came from, where there is one per sample. */
   fileOf?(index: number): string;
+  /** What a sample is called whatever part it was cut into: its file, or its row in the stored set, e.g. `train#1234`. */
+  nameOf?(index: number): string;
   /** Ends worker threads and closes files. */
   close(): Promise<void>;
 }

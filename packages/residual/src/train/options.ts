@@ -4,7 +4,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Transform } from '../augment/transform.ts';
-import { type Batch, batchesPerEpoch } from '../data/batches.ts';
+import { batchesPerEpoch } from '../data/batches.ts';
 import type { Normalization, Splits } from '../data/dataset.ts';
 import { meanAndStd } from '../data/statistics.ts';
 import { ModelError } from '../models/errors.ts';
@@ -17,6 +17,7 @@ import { captureWeights, type Fingerprint } from './checkpoint.ts';
 import { type Clip, checkClip } from './clip.ts';
 import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
 import { balancedWeights, crossEntropy, type Loss, lossFromData } from './losses.ts';
+import { checkStages, type ResolutionStage, type ShownBatch } from './resolution.ts';
 import { watchingScheduleOf } from './schedule.ts';
 import { cosineDecay } from './schedules.ts';
 import { type Score, scoreFor } from './score.ts';
@@ -58,6 +59,11 @@ export interface TrainOptions extends AverageOptions {
   readonly transforms?: readonly Transform[];
   /** Default: mean and standard deviation of the training images. */
   readonly normalize?: Normalization;
+  /**
+   * Progressive resizing: sizes at which the network sees the pictures up to a step, in order; whole pictures from the
+   * last stage on. The model must be convolutions up to its pooling. Default none.
+   */
+  readonly resolution?: readonly ResolutionStage[];
   /** Of the order of images and of augmentation. Default 0. */
   readonly seed?: number;
   /** Leave out an epoch's last images that fill no batch (others each epoch). Default true. */
@@ -139,6 +145,7 @@ export async function settingsOf(model: LayersModel, data: Splits, options: Trai
   const everyRule = `checkpointEvery must be 'epoch' or a whole number of steps from 1 up`;
   check(checkpointEvery === 'epoch' || whole(checkpointEvery), everyRule, checkpointEvery);
   check(!resume || directory !== undefined, 'resume needs a directory', directory);
+  checkStages(options.resolution ?? []);
   const { microBatch, clip } = options;
   const partRule = 'microBatch must be a whole number from 1 up';
   check(microBatch === undefined || whole(microBatch), partRule, microBatch);
@@ -210,7 +217,7 @@ export function stepOptions(settings: Settings, averages: Averages, microBatch?:
 }
 
 /** A batch with the targets of its images, where there are targets. */
-export function stepInput({ options: { targets }, info }: Settings, batch: Batch): StepInput {
+export function stepInput({ options: { targets }, info }: Settings, batch: ShownBatch): StepInput {
   if (!targets) return batch;
   const { length } = info.classes;
   const rows = new Float32Array(batch.size * length);
@@ -252,6 +259,7 @@ export function fingerprintOf(model: LayersModel, data: Splits, settings: Settin
     averages: JSON.stringify(settings.averages),
     clip: JSON.stringify(options.clip ?? {}),
     transforms: JSON.stringify(options.transforms ?? []),
+    resolution: JSON.stringify(options.resolution ?? []),
     normalize: JSON.stringify(settings.normalize),
     seed: String(settings.seed),
     dropRemainder: String(settings.dropRemainder),

@@ -3,6 +3,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { ImageShape } from '../data/dataset.ts';
 import { ModelError } from '../models/errors.ts';
 import { type Network, networkOf } from '../models/network.ts';
 import type { Averages } from './averages.ts';
@@ -15,6 +16,8 @@ import { type Lesson, teacherOf } from './teacher.ts';
 export interface StepInput extends Truth {
   /** Normalised, size × height × width × channels. */
   readonly images: Float32Array;
+  /** Of these images, where it is not the model's own. */
+  readonly imageShape?: ImageShape;
 }
 
 /** Values of a step, when they are there. */
@@ -163,7 +166,9 @@ function addGradients(
   const images = input.images.subarray(start * length, end * length);
   const share = (end - start) / input.size;
   const measured = tf.tidy(() => {
-    const { grads, ...rest } = run(parts, { images, ...truthSlice(input, start, end, parts.network.classes) });
+    const truth = truthSlice(input, start, end, parts.network.classes);
+    const shape = input.imageShape && { imageShape: input.imageShape };
+    const { grads, ...rest } = run(parts, { images, ...shape, ...truth });
     const factor = tf.scalar(share);
     parts.variables.forEach(({ name }, i) => {
       const [sum, gradient] = [sums[i], grads[name]];
@@ -180,8 +185,8 @@ function run(
   input: StepInput,
 ): { loss: tf.Scalar; correct: tf.Scalar; grads: tf.NamedTensorMap } {
   const { classes, inputShape } = network;
-  const { images, size } = input;
-  const x = tf.tensor4d(images, [size, ...inputShape]);
+  const { images, size, imageShape = inputShape } = input;
+  const x = tf.tensor4d(images, [size, ...imageShape]);
   const targets = tf.tensor2d(targetRows(input, classes, loss), [size, classes]);
   const weights = classWeights && tf.tensor1d(imageWeights(input, classes, classWeights));
   const taught = lesson?.(x);

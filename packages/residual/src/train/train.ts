@@ -17,6 +17,7 @@ import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
 import { Meter } from './meter.ts';
 import { fingerprintOf, type Settings, settingsOf, stepInput, stepOptions, type TrainOptions } from './options.ts';
 import { rateOf, setRateScale } from './rate-scale.ts';
+import { atResolution } from './resolution.ts';
 import { RunFolder, type StoredRun } from './run-folder.ts';
 import { watchingScheduleOf } from './schedule.ts';
 import { type Step, type StepOutput, trainingStep } from './step.ts';
@@ -138,6 +139,8 @@ class Loop {
   private running:
     | { readonly record: Omit<StepRecord, MeasuredField>; readonly size: number; readonly output: Promise<StepOutput> }
     | undefined;
+  /** Settles when the backend has nothing more to do. */
+  private idle: Promise<unknown> = Promise.resolve();
   private startedAt = performance.now();
   private validationSeconds = 0;
 
@@ -269,8 +272,10 @@ class Loop {
     await this.probe(step, batch);
     const learningRate = rateOf(settings.optimizer);
     this.step ??= trainingStep(this.model, stepOptions(settings, this.averages, position.microBatch));
-    const output = this.step(stepInput(settings, batch));
-    output.catch(() => {}); // reported when its turn comes
+    const { resolution = [] } = settings.options;
+    const shown = atResolution(batch, this.data.imageShape, resolution, position.step);
+    const output = this.step(stepInput(settings, shown));
+    this.idle = output.catch(() => {}); // reported when its turn comes
     await this.finishStep();
     this.position = { ...this.position, step, batch: position.batch + 1, learningRate };
     const { batches } = settings;
@@ -295,7 +300,7 @@ class Loop {
     const { loss, correct } = await output;
     const wrong = this.watch.see(record.step, loss, correct, size);
     if (wrong !== undefined && (this.mends || !Number.isFinite(loss))) throw new Setback('diverged', wrong);
-    this.good.lived(record.step);
+    this.good.lived(record.step, () => this.watch.isStuck);
     const { sums } = this.position;
     this.position = {
       ...this.position,
@@ -399,10 +404,10 @@ class Loop {
 
   /** Back to the last good state, with what the plan of recovery says; the checkpoint says so before the logs do. */
   private async goBack(setback: Setback): Promise<void> {
-    const { model, callbacks, settings, running } = this;
+    const { model, callbacks, settings } = this;
     const { optimizer, batchSize } = settings;
     this.running = undefined;
-    await running?.output.catch(() => {});
+    await this.idle;
     const normalises = model.layers.some((layer) => layer.getClassName() === 'BatchNormalization' && layer.trainable);
     const plan = planRecovery(setback, { position: this.position, batchSize, normalises });
     if (plan.rateScale !== this.position.rateScale && !setRateScale(optimizer, plan.rateScale)) {
