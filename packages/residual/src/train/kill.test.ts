@@ -19,15 +19,31 @@ const program = `
   const { halvesSplits, tinyModel } = await at('./testing.ts');
   const { train } = await at('./train.ts');
   const { sgd } = await at('./sgd.ts');
-  const directory = process.argv[1];
+  const { muon } = await at('./muon.ts');
+  const { focal } = await at('./losses.ts');
+  const { reduceOnPlateau } = await at('./plateau.ts');
+  const { mixup } = await at('../augment/index.ts');
+  const [, directory, kind] = process.argv;
+  const more = {
+    plain: () => ({ optimizer: sgd({ learningRate: 0.05, momentum: 0.9 }) }),
+    everything: () => ({
+      optimizer: muon({ learningRate: reduceOnPlateau(0.02, { patience: 1, factor: 0.5, minDelta: 0.2 }) }),
+      loss: focal({ classWeights: 'balanced' }),
+      transforms: [mixup()],
+      microBatch: 3,
+      ema: 0.9,
+      lookahead: true,
+      clip: { globalNorm: 1 },
+    }),
+  }[kind]();
   const options = { epochs: 6, batchSize: 8, seed: 3, directory, checkpointEvery: 2, resume: existsSync(directory + '/history.jsonl') };
   console.log('begins');
-  await train(tinyModel(), halvesSplits(), { ...options, optimizer: sgd({ learningRate: 0.05, momentum: 0.9 }) });
+  await train(tinyModel(), halvesSplits(), { ...options, ...more });
 `;
 
 /** Runs it, to its end or until it has been training for so many milliseconds; true if it ended by itself. */
-async function run(directory: string, milliseconds?: number): Promise<boolean> {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program, directory], {
+async function run(directory: string, kind: string, milliseconds?: number): Promise<boolean> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, directory, kind], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let errors = '';
@@ -50,19 +66,21 @@ async function run(directory: string, milliseconds?: number): Promise<boolean> {
 const steady = (record: HistoryRecord) => ({ ...record, seconds: 0, imagesPerSecond: 0 });
 const historyOf = async (directory: string) => (await readHistory(join(directory, 'history.jsonl'))).map(steady);
 
-test('a run killed with SIGKILL at random moments and resumed gives the bits of one never killed', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'residual-kill-'));
-  const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')];
-  await run(whole);
-  const random = Random.at(Date.now());
-  const moments: number[] = [];
-  let done = false;
-  while (!done && moments.length < 5) {
-    moments.push(random.integer(150));
-    done = await run(killed, moments.at(-1));
-  }
-  if (!done) await run(killed);
-  t.diagnostic(`killed after ${moments.join(', ')} ms`);
-  assert.deepEqual(await weightsOf((await loadModel(killed)).model), await weightsOf((await loadModel(whole)).model));
-  assert.deepEqual(await historyOf(killed), await historyOf(whole));
-});
+for (const kind of ['plain', 'everything']) {
+  test(`${kind}: a run killed with SIGKILL at random moments and resumed gives the bits of one never killed`, async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'residual-kill-'));
+    const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')];
+    await run(whole, kind);
+    const random = Random.at(Date.now());
+    const moments: number[] = [];
+    let done = false;
+    while (!done && moments.length < (kind === 'plain' ? 5 : 3)) {
+      moments.push(random.integer(kind === 'plain' ? 150 : 500));
+      done = await run(killed, kind, moments.at(-1));
+    }
+    if (!done) await run(killed, kind);
+    t.diagnostic(`killed after ${moments.join(', ')} ms`);
+    assert.deepEqual(await weightsOf((await loadModel(killed)).model), await weightsOf((await loadModel(whole)).model));
+    assert.deepEqual(await historyOf(killed), await historyOf(whole));
+  });
+}
