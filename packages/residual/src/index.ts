@@ -93,6 +93,7 @@ export { reviewParts, suspectsCsv } from './doctor/suspects.ts';
 export type { Calibration, ReliabilityBin } from './evaluate/calibration.ts';
 export type { Diagnosis as RunDiagnosis, DiagnosisContext, Verdict } from './evaluate/diagnose.ts';
 export { diagnose as diagnoseRun } from './evaluate/diagnose.ts';
+export { learningRateChart } from './evaluate/learning-rate-chart.ts';
 export type {
   ClassMetrics,
   EvaluateOptions,
@@ -140,6 +141,8 @@ export { asTfCallback } from './train/callbacks/tf-callback.ts';
 export type { Clip } from './train/clip.ts';
 export type { EpochRecord, HistoryRecord, StepRecord, TroubleKind, TroubleRecord } from './train/history.ts';
 export { readHistory } from './train/history.ts';
+export type { LearningRateRange, LearningRateRangeOptions, RangePoint } from './train/learning-rate-range.ts';
+export { learningRateRange } from './train/learning-rate-range.ts';
 export type { ClassWeights, Loss, LossOptions } from './train/losses.ts';
 export {
   balancedWeights,

@@ -20,15 +20,34 @@ const program = `
   const { train } = await at('./train.ts');
   const { sgd } = await at('./sgd.ts');
   const { piecewiseConstant } = await at('./schedules.ts');
+  const { muon } = await at('./muon.ts');
+  const { focal } = await at('./losses.ts');
+  const { reduceOnPlateau } = await at('./plateau.ts');
+  const { mixup } = await at('../augment/index.ts');
   const [, directory, kind] = process.argv;
-  const learningRate = kind === 'unsteady' ? piecewiseConstant([60], [0.05, 100]) : 0.05;
-  const options = { epochs: kind === 'unsteady' ? 12 : 6, batchSize: 8, seed: 3, directory, checkpointEvery: 2, resume: existsSync(directory + '/history.jsonl') };
+  const more = {
+    steady: () => ({ optimizer: sgd({ learningRate: 0.05, momentum: 0.9 }) }),
+    unsteady: () => ({
+      epochs: 12,
+      optimizer: sgd({ learningRate: piecewiseConstant([60], [0.05, 100]), momentum: 0.9 }),
+    }),
+    everything: () => ({
+      optimizer: muon({ learningRate: reduceOnPlateau(0.02, { patience: 1, factor: 0.5, minDelta: 0.2 }) }),
+      loss: focal({ classWeights: 'balanced' }),
+      transforms: [mixup()],
+      microBatch: 3,
+      ema: 0.9,
+      lookahead: true,
+      clip: { globalNorm: 1 },
+    }),
+  }[kind]();
+  const options = { epochs: 6, batchSize: 8, seed: 3, directory, checkpointEvery: 2, resume: existsSync(directory + '/history.jsonl') };
   console.log('begins');
-  await train(tinyModel(), halvesSplits(), { ...options, optimizer: sgd({ learningRate, momentum: 0.9 }) });
+  await train(tinyModel(), halvesSplits(), { ...options, ...more });
 `;
 
-/** Unsteady: its learning rate jumps, so that it goes back. */
-type Kind = 'steady' | 'unsteady';
+/** Unsteady: its learning rate jumps, so that it goes back. Everything: all options that have state. */
+type Kind = 'steady' | 'unsteady' | 'everything';
 
 /** Runs it, to its end or until it has been training for so many milliseconds; true if it ended by itself. */
 async function run(directory: string, kind: Kind, milliseconds?: number): Promise<boolean> {
@@ -55,9 +74,10 @@ async function run(directory: string, kind: Kind, milliseconds?: number): Promis
 const steady = (record: HistoryRecord) => ({ ...record, seconds: 0, imagesPerSecond: 0 });
 const historyOf = async (directory: string) => (await readHistory(join(directory, 'history.jsonl'))).map(steady);
 
-for (const [kind, longest, title] of [
-  ['steady', 150, 'a run killed with SIGKILL at random moments and resumed gives the bits of one never killed'],
-  ['unsteady', 400, 'and so does one that is killed before, while and after it goes back from a divergence'],
+for (const [kind, longest, kills, title] of [
+  ['steady', 150, 5, 'a run killed with SIGKILL at random moments and resumed gives the bits of one never killed'],
+  ['unsteady', 400, 5, 'and so does one that is killed before, while and after it goes back from a divergence'],
+  ['everything', 500, 3, 'and one with every kind of state'],
 ] as const) {
   test(title, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'residual-kill-'));
@@ -66,7 +86,7 @@ for (const [kind, longest, title] of [
     const random = Random.at(Date.now());
     const moments: number[] = [];
     let done = false;
-    while (!done && moments.length < 5) {
+    while (!done && moments.length < kills) {
       moments.push(random.integer(longest));
       done = await run(killed, kind, moments.at(-1));
     }
