@@ -20,6 +20,7 @@ import { tuneCommand } from './tune.ts';
 const commands = [
   trainCommand,
   recipesCommand,
+  tuneCommand,
   evaluateCommand,
   predictCommand,
   summaryCommand,

@@ -124,9 +124,9 @@ export function placeOf(dimension: Dimension, value: Plain): number {
   return scale === 'log' ? Math.log(number / low) / Math.log(high / low) : (number - low) / (high - low);
 }
 
-/** A value of the space for people; `recipe` where the trial keeps the recipe's own. */
+/** A value of the space for people. */
 export function valueText(value: Plain | undefined): string {
-  if (value === undefined) return 'recipe';
+  if (value === undefined) return '–';
   return typeof value === 'number' ? plain(value) : typeof value === 'string' ? value : JSON.stringify(value);
 }
 
