@@ -23,18 +23,17 @@ test('rungs multiply up to the whole run', () => {
 
 test('of each rung one in `keep` goes on, the good ones, and one gets to the end', () => {
   const plan = { trials: 27, keep: 3, rungs: [1, 3, 9] };
-  const scores = search(plan, (trial) => -Math.abs(trial - 13));
+  // In no order; trial 4 is the best.
+  const worth = (trial: number) => -Math.abs(((10 * trial) % 27) - 13);
+  const scores = search(plan, worth);
   const count = (rung: number) => scores.filter((one) => one.rung === rung).length;
   assert.equal(count(0), 27);
-  // Asynchronous: a trial that led when it was judged goes on, so a few more may than a third.
-  assert.ok(count(1) >= 9 && count(1) <= 14, String(count(1)));
-  assert.ok(count(2) >= 1 && count(2) <= 5, String(count(2)));
-  assert.equal(bestTrial(scores)?.trial, 13);
+  // Asynchronous: a trial that led when it was judged goes on, so more may than a third.
+  assert.ok(count(1) >= 9 && count(1) <= 18, String(count(1)));
+  assert.ok(count(2) >= 1 && count(2) <= 8, String(count(2)));
+  assert.equal(bestTrial(scores)?.trial, 4);
   assert.equal(bestTrial(scores)?.rung, 2);
-  assert.deepEqual(
-    scores,
-    search(plan, (trial) => -Math.abs(trial - 13)),
-  );
+  assert.deepEqual(scores, search(plan, worth));
 });
 
 test('few trials still end with one that was trained to its end; failed ones never go on', () => {

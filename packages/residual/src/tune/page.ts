@@ -143,7 +143,14 @@ function valuePlot(shown: Shown, which: number): string {
   const { search, best } = shown;
   const dimension = search.space[which];
   if (dimension === undefined) return '';
-  const rows = trialRows(shown).filter(({ accuracy, values }) => accuracy !== undefined && dimension.key in values);
+  // The recipe's own value may lie outside of what is searched.
+  const inside = (value: Plain | undefined) => {
+    const place = value === undefined ? Number.NaN : placeOf(dimension, value);
+    return place >= 0 && place <= 1;
+  };
+  const rows = trialRows(shown).filter(
+    ({ accuracy, values }) => accuracy !== undefined && inside(values[dimension.key]),
+  );
   const title = `${dimension.key}${dimension.kind === 'range' && dimension.scale === 'log' ? ' (log scale)' : ''}`;
   const plot: Frame = frame(
     'accuracy',

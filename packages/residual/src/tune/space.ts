@@ -113,11 +113,11 @@ export function valueAt(dimension: Dimension, place: number): Plain {
   return Number(value.toPrecision(4));
 }
 
-/** Where a value lies on its dimension, from 0 to 1; for drawings. */
+/** Where a value lies on its dimension, from 0 to 1, beyond them or nowhere; for drawings. */
 export function placeOf(dimension: Dimension, value: Plain): number {
   if (dimension.kind === 'choice') {
     const index = dimension.values.findIndex((one) => JSON.stringify(one) === JSON.stringify(value));
-    return (index + 0.5) / dimension.values.length;
+    return index < 0 ? Number.NaN : (index + 0.5) / dimension.values.length;
   }
   const { low, high, scale } = dimension;
   const number = Number(value);
