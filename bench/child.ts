@@ -40,7 +40,7 @@ export class Peer {
 
   /** The most memory that the process has had resident so far, in bytes. */
   get peakBytes(): number {
-    return highWaterMark(this.channel.pid) ?? this.peak;
+    return highWaterMark(this.ready.memoryOf ?? this.channel.pid) ?? this.peak;
   }
 
   async end(): Promise<void> {
@@ -49,7 +49,7 @@ export class Peer {
 }
 
 /** Linux's own count, which holds for every language alike; undefined elsewhere. */
-function highWaterMark(pid: number | undefined): number | undefined {
+export function highWaterMark(pid: number | undefined): number | undefined {
   try {
     const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
     return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;

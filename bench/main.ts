@@ -4,12 +4,16 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchAugment } from './augment.ts';
 import { Peer } from './child.ts';
-import { findPeer, ours, PEERS, type PeerName, type Places, type Shortcut } from './peers.ts';
+import { findPeer, ours, oursInPage, PEERS, type PeerName, type Places, type Shortcut } from './peers.ts';
 import { type Line, reportOf, tableOf } from './report.ts';
 import { median, type Work, workOf } from './work.ts';
 
-const HELP = `npm run bench -- train|infer [options]
+const HELP = `npm run bench -- train|infer|augment [options]
+
+augment takes --runs and --seconds only: images a second that one thread decodes, augments and normalises.
+For train and infer:
 
   --stem cifar|imagenet   32×32 images and 10 classes, or 224×224 and 1000 (default cifar)
   --batch N               images per step (default: cifar training 128, else 16)
@@ -17,6 +21,7 @@ const HELP = `npm run bench -- train|infer [options]
   --runs N                rounds (default 5)
   --seconds S             least time of a turn (default 2)
   --peers LIST            of ${PEERS.join(', ')}, or none (default: all that are found)
+  --page                  measure this project's backend in a page of headless Chromium, not in Node
   --python PATH           the interpreter that has torch
   --onnxruntime FOLDER    a folder in which onnxruntime-node is installed
   --json                  one object instead of the table
@@ -33,6 +38,7 @@ interface Options {
   /** Undefined: all that are found. */
   readonly peers: readonly PeerName[] | undefined;
   readonly places: Places;
+  readonly page: boolean;
   readonly json: boolean;
 }
 
@@ -64,6 +70,7 @@ function parse(): Options | undefined {
       ...(values.python === undefined ? {} : { python: values.python }),
       ...(values.onnxruntime === undefined ? {} : { onnxruntime: values.onnxruntime }),
     },
+    page: values.page,
     json: values.json,
   };
 }
@@ -78,6 +85,7 @@ function read() {
       runs: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '2' },
       peers: { type: 'string' },
+      page: { type: 'boolean', default: false },
       python: { type: 'string' },
       onnxruntime: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -115,9 +123,9 @@ async function warmUp(peer: Peer, seconds: number): Promise<void> {
 }
 
 /** Starts every peer that is found, warm. One that is missing or fails is an error only if it was asked for by name. */
-async function startPeers({ work, peers, places, seconds }: Options): Promise<readonly Runner[]> {
+async function startPeers({ work, peers, places, page, seconds }: Options): Promise<readonly Runner[]> {
   const runners: Runner[] = [];
-  for (const name of peers ?? PEERS) {
+  for (const name of peers ?? PEERS.filter((peer) => !(page && peer === 'chromium'))) {
     try {
       const plan = await findPeer(name, work, places);
       if ('absent' in plan) throw new Error(`${name}: ${plan.absent}`);
@@ -159,13 +167,18 @@ function lineOf({ peer, shortcut, rates }: Runner): Line {
 }
 
 async function main(): Promise<void> {
+  if (process.argv[2] === 'augment') {
+    const { values } = read();
+    await benchAugment(count('--runs', values.runs), Number(values.seconds));
+    return;
+  }
   const options = parse();
   if (options === undefined) {
     console.log(HELP);
     return;
   }
-  const { work, runs, seconds, json } = options;
-  const jit: Runner = { peer: await Peer.start('jit', ours(work)), rates: [] };
+  const { work, runs, seconds, page, json } = options;
+  const jit: Runner = { peer: await Peer.start('jit', page ? oursInPage(work) : ours(work)), rates: [] };
   progress('jit: warms up');
   await warmUp(jit.peer, seconds);
   const peers = await startPeers(options);

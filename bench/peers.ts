@@ -6,10 +6,11 @@ import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { findChromium, NO_BROWSER } from '../tools/browser/find.ts';
 import type { Command } from './child.ts';
 import type { Work } from './work.ts';
 
-export const PEERS = ['pytorch', 'onnxruntime', 'tfjs-wasm', 'tfjs-cpu'] as const;
+export const PEERS = ['pytorch', 'onnxruntime', 'chromium', 'tfjs-wasm', 'tfjs-cpu'] as const;
 
 export type PeerName = (typeof PEERS)[number];
 
@@ -53,6 +54,11 @@ export function ours(work: Work): Command {
   };
 }
 
+/** The command that measures it in a page of headless Chromium. */
+export function oursInPage(work: Work): Command {
+  return { file: process.execPath, args: [script('chromium.ts'), JSON.stringify(work)] };
+}
+
 /** Looks for a peer that can do the work. */
 export async function findPeer(name: PeerName, work: Work, places: Places): Promise<Plan | Absent> {
   switch (name) {
@@ -60,6 +66,8 @@ export async function findPeer(name: PeerName, work: Work, places: Places): Prom
       return findPyTorch(work, places.python);
     case 'onnxruntime':
       return findOnnxRuntime(work, places.onnxruntime);
+    case 'chromium':
+      return findChromium() === undefined ? { absent: NO_BROWSER } : { command: oursInPage(work), work };
     case 'tfjs-wasm':
       if (work.mode === 'train') return { absent: 'cannot train: it has no kernel for the filter gradient' };
       return { command: stock(work, 'wasm'), work };

@@ -11,6 +11,8 @@ export interface Ready {
   readonly version: string;
   /** The parameters of its network: the same for every peer, but for the batch norms that inference folds. */
   readonly parameters: number;
+  /** The process whose memory counts, where it is not the peer's own. */
+  readonly memoryOf?: number;
 }
 
 /** `seconds`: work on whole batches until so much time has passed, at least one. */

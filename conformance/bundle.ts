@@ -14,11 +14,24 @@ export type BackendName = keyof typeof MODULES;
 
 export const BACKENDS = Object.keys(MODULES) as readonly BackendName[];
 
+/** Some of the suite's modules are CommonJS. */
+const REQUIRE =
+  "import { createRequire as createRequireOfSuite } from 'node:module'; const require = createRequireOfSuite(import.meta.url);";
+
+export interface SuiteOptions {
+  /** For a page instead of Node. */
+  readonly page?: boolean;
+  /** A module that is loaded before the suite declares its specs. */
+  readonly first?: string;
+}
+
 /** Writes an ES module to `outfile` that declares every spec of the suite for `backend`, for jasmine's globals. */
-export async function bundleSuite(backend: BackendName, outfile: string): Promise<void> {
+export async function bundleSuite(backend: BackendName, outfile: string, options: SuiteOptions = {}): Promise<void> {
+  const { page = false, first } = options;
   const core = '@tensorflow/tfjs-core/dist';
   // The suite's modules declare specs while they load, so the order of these imports matters.
   const entry = `
+    ${first === undefined ? '' : `import '${first}';`}
     import '${core}/index.js';
     import '${core}/public/chained_ops/register_all_chained_ops.js';
     import '${core}/register_all_gradients.js';
@@ -32,16 +45,14 @@ export async function bundleSuite(backend: BackendName, outfile: string): Promis
     stdin: { contents: entry, resolveDir: import.meta.dirname, sourcefile: 'suite.js' },
     outfile,
     bundle: true,
-    platform: 'node',
+    platform: page ? 'browser' : 'node',
     format: 'esm',
-    mainFields: ['module', 'main'],
+    mainFields: page ? ['browser', 'module', 'main'] : ['module', 'main'],
     // tfjs-core calls most of its modules free of side effects; to believe that would drop all but 74 specs.
     ignoreAnnotations: true,
-    external: ['jasmine-core/*', 'jasmine-core'],
+    external: page ? [] : ['jasmine-core/*', 'jasmine-core'],
     logLevel: 'error',
-    banner: {
-      js: "import { createRequire as createRequireOfSuite } from 'node:module'; const require = createRequireOfSuite(import.meta.url);",
-    },
+    ...(page ? {} : { banner: { js: REQUIRE } }),
     plugins: [
       {
         name: 'test-env',

@@ -22,7 +22,8 @@ function assetsOf({ files = [] }: Pick<Manifest, 'files'>): readonly string[] {
 export interface Manifest {
   readonly name: string;
   readonly version: string;
-  readonly exports: Readonly<Record<string, string>>;
+  /** A file, or files by condition, in order: `{ browser: …, default: … }`. */
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
   readonly bin?: Readonly<Record<string, string>>;
   readonly files?: readonly string[];
   readonly dependencies?: Readonly<Record<string, string>>;
@@ -38,11 +39,10 @@ export function publishedManifest(
   { devDependencies: _, scripts: __, ...kept }: Manifest,
   versions: Readonly<Record<string, string>>,
 ): object {
-  const exports = Object.fromEntries(
-    Object.entries(kept.exports).map(([name, file]) => [
-      name,
-      file.endsWith('.ts') ? { types: compiled(file, '.d.ts'), default: compiled(file, '.js') } : file,
-    ]),
+  const target = (file: string) =>
+    file.endsWith('.ts') ? { types: compiled(file, '.d.ts'), default: compiled(file, '.js') } : file;
+  const exports = mapValues(kept.exports, (entry) =>
+    typeof entry === 'string' ? target(entry) : mapValues(entry, target),
   );
   const bin = kept.bin && mapValues(kept.bin, (file) => compiled(file, '.js').slice(2));
   const dependencies = kept.dependencies && mapValues(kept.dependencies, (range, name) => versions[name] ?? range);
@@ -61,7 +61,7 @@ function compiled(file: string, extension: string): string {
   return file.replace(/^\.\/src\//, './dist/').replace(/\.ts$/, extension);
 }
 
-function mapValues<T>(record: Readonly<Record<string, T>>, change: (value: T, key: string) => T): Record<string, T> {
+function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T, key: string) => U): Record<string, U> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value, key)]));
 }
 

@@ -140,7 +140,7 @@ test('the manifest points into dist, pins the workspace and drops development', 
   const manifest = {
     name: 'residual',
     version: '2.0.0',
-    exports: { '.': './src/index.ts' },
+    exports: { '.': { browser: './src/browser.ts', default: './src/index.ts' }, './b': './src/b.ts' },
     bin: { residual: './src/cli/main.ts' },
     files: ['src', 'data/digits'],
     dependencies: { sharp: '^1.0.0', 'tfjs-backend-jit': '*' },
@@ -150,7 +150,13 @@ test('the manifest points into dist, pins the workspace and drops development', 
   assert.deepEqual(publishedManifest(manifest, { 'tfjs-backend-jit': '0.3.0' }), {
     name: 'residual',
     version: '2.0.0',
-    exports: { '.': { types: './dist/index.d.ts', default: './dist/index.js' } },
+    exports: {
+      '.': {
+        browser: { types: './dist/browser.d.ts', default: './dist/browser.js' },
+        default: { types: './dist/index.d.ts', default: './dist/index.js' },
+      },
+      './b': { types: './dist/b.d.ts', default: './dist/b.js' },
+    },
     bin: { residual: 'dist/cli/main.js' },
     files: ['dist', 'data/digits', 'README.md', 'LICENSE'],
     dependencies: { sharp: '^1.0.0', 'tfjs-backend-jit': '0.3.0' },

@@ -44,10 +44,14 @@ export {
   transformOptions,
   trivialAugment,
 } from './augment/index.ts';
+export type { ArrayDatasetOptions } from './data/array-dataset.ts';
+export { arrayDataset } from './data/array-dataset.ts';
 export type {
   Batch,
   BatchOptions,
   Dataset,
+  Excluded,
+  ExclusionList,
   IdxOptions,
   ImageFolderOptions,
   ImageShape,
@@ -64,15 +68,45 @@ export {
   closeSplits,
   DataError,
   decodeImage,
+  exclude,
   fashionMnist,
   idxFiles,
   imageFolder,
   meanAndStd,
   mnist,
   openData,
+  readExclusions,
+  subset,
 } from './data/index.ts';
-export type { ClassMetrics, EvaluateOptions, Evaluation, Mistake } from './evaluate/metrics.ts';
-export { evaluate } from './evaluate/metrics.ts';
+export type { LabelledProbabilities, LabelQuality, LabelReview, Ranking } from './doctor/confident-learning.ts';
+export { reviewLabels } from './doctor/confident-learning.ts';
+export type { Diagnosis as DataDiagnosis } from './doctor/data-doctor.ts';
+export { diagnose as diagnoseData } from './doctor/data-doctor.ts';
+export type { Case, Finding, Severity } from './doctor/finding.ts';
+export type { QuickOptions } from './doctor/fold-training.ts';
+export { quickTraining } from './doctor/fold-training.ts';
+export type { Examined } from './doctor/inspect.ts';
+export type { FoldTraining, OutOfFold, OutOfFoldOptions } from './doctor/out-of-fold.ts';
+export { outOfFold } from './doctor/out-of-fold.ts';
+export type { Doubt, PredictedPart, Reviewed } from './doctor/suspects.ts';
+export { reviewParts, suspectsCsv } from './doctor/suspects.ts';
+export type { Calibration, ReliabilityBin } from './evaluate/calibration.ts';
+export type { Diagnosis as RunDiagnosis, DiagnosisContext, Verdict } from './evaluate/diagnose.ts';
+export { diagnose as diagnoseRun } from './evaluate/diagnose.ts';
+export type {
+  ClassMetrics,
+  EvaluateOptions,
+  Evaluation,
+  Mistake,
+  Predictions,
+  Recalibrated,
+} from './evaluate/metrics.ts';
+export { evaluate, predictAll } from './evaluate/metrics.ts';
+export type { RocPoint } from './evaluate/roc.ts';
+export type { Predicted, Scores } from './evaluate/scores.ts';
+export { scoresOf } from './evaluate/scores.ts';
+export type { TemperatureFit } from './evaluate/temperature.ts';
+export { fitTemperature, withTemperature } from './evaluate/temperature.ts';
 export type { BatchNormalizationArgs } from './models/batch-normalization.ts';
 export { BatchNormalization, batchNormalization } from './models/batch-normalization.ts';
 export type { Convention } from './models/blocks.ts';

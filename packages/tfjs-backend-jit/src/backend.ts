@@ -20,7 +20,15 @@ import type { DataId } from '@tensorflow/tfjs-core/dist/tensor_info.js';
 import { compile } from './compile.ts';
 import { sizeOf } from './graph/shape.ts';
 import { outOfMemory } from './memory/out-of-memory.ts';
-import { type DeviceBuffer, type Entry, type Node, namedInputs, takeRecording } from './record/recording.ts';
+import type { Kept } from './memory/plan.ts';
+import {
+  type DeviceBuffer,
+  type Entry,
+  type KeptBuffers,
+  type Node,
+  namedInputs,
+  takeRecording,
+} from './record/recording.ts';
 import { type CompiledType, isCompiled, type Rule, type TensorType } from './record/rule.ts';
 import type { Engine, HostValues, Loaded, Upload } from './runtime/engine.ts';
 import { HeapFull } from './runtime/heap.ts';
@@ -361,24 +369,59 @@ export class JitBackend extends KernelBackend {
     const buffers = engine.heap
       .allocAll(sizes)
       .map((address, i): DeviceBuffer => ({ address, bytes: sizes[i], refs: 0, run: 0 }));
+    const leaves = recording.leaves.map((entry) => entry.device ?? buffers[hosts.indexOf(entry)]);
+    let kept: KeptBuffers[];
+    try {
+      kept = compiled.kept.map((k) => this.keptBuffers(k, leaves));
+    } catch (error) {
+      for (const device of buffers) this.releaseDevice({ ...device, refs: 1 });
+      throw error;
+    }
     const fresh = buffers.splice(hosts.length);
     const uploads = hosts.map((entry, i): Upload => {
       entry.device = buffers[i];
       entry.device.refs = 1;
       return { buffer: buffers[i], values: this.uploadable(entry) };
     });
-    const pointers = [...recording.leaves.map((entry) => entry.device as DeviceBuffer), ...fresh].map((b) => b.address);
-    const run = engine.run(program, pointers, uploads);
+    const pointers = [...leaves, ...fresh].map(({ address }) => address);
+    kept.forEach(({ addresses }, i) => {
+      compiled.kept[i].places.forEach(({ slot }, j) => {
+        pointers[slot] = addresses[j];
+      });
+    });
+    const skip = compiled.kept.filter((_, i) => isFresh(kept[i])).map(({ launch }) => launch);
+    const run = engine.run(program, pointers, uploads, skip);
     for (const { buffer } of uploads) buffer.run = run;
+    for (const buffers of kept) buffers.stamps = buffers.sources.map((source) => source.run);
     compiled.outputs.forEach((place, i) => {
       const entry = recording.outputs[i];
       const device =
         place.kind === 'fresh' ? fresh[place.slot - recording.leaves.length] : recording.leaves[place.input].device;
       if (device === undefined) throw new Error('internal: an output has no memory');
+      if (place.kind === 'donated') this.forgetKept(device);
       device.refs++;
       device.run = run;
       entry.device = device;
     });
+  }
+
+  /** The memory of what a program keeps: found, or made. */
+  private keptBuffers({ key, sources, places }: Kept, leaves: readonly DeviceBuffer[]): KeptBuffers {
+    const devices = sources.map((input) => leaves[input]);
+    const [first] = devices;
+    const name = `${key} of ${devices.map(({ address }) => address)}`;
+    const found = first.kept?.get(name);
+    if (found !== undefined && devices.every((device, i) => device === found.sources[i])) return found;
+    const addresses = found?.addresses ?? this.engine.heap.allocAll(places.map(({ bytes }) => bytes));
+    const made: KeptBuffers = { addresses, sources: devices, stamps: [] };
+    first.kept = (first.kept ?? new Map<string, KeptBuffers>()).set(name, made);
+    return made;
+  }
+
+  /** The memory's contents change, or it goes: so does what was made of them. */
+  private forgetKept(device: DeviceBuffer): void {
+    for (const { addresses } of device.kept?.values() ?? []) for (const a of addresses) this.engine.heap.release(a);
+    delete device.kept;
   }
 
   private forgetOldest(): void {
@@ -442,9 +485,15 @@ export class JitBackend extends KernelBackend {
 
   private releaseDevice(device: DeviceBuffer): void {
     device.refs--;
-    if (device.refs === 0) this.engine.heap.release(device.address);
+    if (device.refs > 0) return;
+    this.forgetKept(device);
+    this.engine.heap.release(device.address);
   }
 }
+
+/** Whether what is kept was made of its sources as they are. */
+const isFresh = ({ sources, stamps }: KeptBuffers): boolean =>
+  stamps.length > 0 && sources.every((source, i) => source.run === stamps[i]);
 
 function inferOrNull(
   rule: Rule<never>,

@@ -10,7 +10,7 @@ import type { Recording } from './record/recording.ts';
 import { type CompiledType, laneOf } from './record/rule.ts';
 import { printPlan } from './runtime/print-plan.ts';
 import { emitProgram } from './runtime/program.ts';
-import { schedule } from './schedule/schedule.ts';
+import { schedule, type Task } from './schedule/schedule.ts';
 
 export interface Compiled extends Plan {
   /** The kernels that the program calls, each once, in the order of its imports. */
@@ -24,12 +24,26 @@ export function compile(recording: Recording, features: Features): Compiled {
   debug('graph', () => printGraph(graph));
   const optimised = runPasses(graph);
   debug('passes', () => printGraph(optimised));
-  const tasks = schedule(optimised, features);
+  const tasks = scheduled(optimised, recording.donatable, features);
   const plan = planMemory(tasks, optimised.inputs, optimised.outputs, recording.donatable);
   debug('plan', () => printPlan(plan));
   const kernels = [...new Map(plan.launches.map(({ kernel }) => [kernel.key, kernel])).values()];
-  const wasm = emitProgram(plan.launches, kernels, debug.timed);
+  const wasm = emitProgram(plan.launches, kernels, debug.timed, features.shared);
   return { ...plan, kernels, wasm };
+}
+
+/**
+ * What a run makes of weights alone (packed and transformed filters, batch norm's factors) is kept for the next run if
+ * the run is so short that making it counts: at batch 1 it is a third of ResNet18's time at 224, at batch 16 a fiftieth.
+ * It costs memory: about twice that of the weights.
+ */
+const KEEP_BELOW_FLOPS = 8e9;
+
+function scheduled(graph: Graph, donatable: readonly boolean[], features: Features): Task[] {
+  const tasks = schedule(graph, features);
+  const flops = tasks.flatMap(({ recipe }) => recipe.steps).reduce((sum, { kernel }) => sum + kernel.flops, 0);
+  if (flops > KEEP_BELOW_FLOPS) return tasks;
+  return schedule(graph, features, new Set(graph.inputs.filter((_, i) => !donatable[i])));
 }
 
 /** Builds the graph: TF.js kernels become their rules' values. */

@@ -7,10 +7,7 @@ import { getKernelsForBackend, registerBackend, registerKernel } from '@tensorfl
 import { JitBackend } from './backend.ts';
 import { kernelConfigs } from './record/kernels.ts';
 import { rules } from './record/rules.ts';
-import { Engine } from './runtime/engine.ts';
-import { createMemory, threadCount } from './runtime/platform.ts';
-import { ThreadPool } from './runtime/pool.ts';
-import { probeFeatures } from './wasm/features.ts';
+import { startEngine } from './runtime/platform.ts';
 
 export type { JitBackend } from './backend.ts';
 export { OutOfMemoryError } from './memory/out-of-memory.ts';
@@ -19,11 +16,6 @@ for (const config of kernelConfigs(getKernelsForBackend('cpu'))) registerKernel(
 
 registerBackend(
   'jit',
-  async () => {
-    const features = await probeFeatures((message) => console.warn(message));
-    const memory = createMemory();
-    const pool = await ThreadPool.start(memory, await threadCount());
-    return new JitBackend(new Engine(memory, features, pool), rules.Fill);
-  },
+  async () => new JitBackend(await startEngine((message) => console.warn(message)), rules.Fill),
   3, // before webgl and wasm (2) and cpu (1) where the user names none
 );

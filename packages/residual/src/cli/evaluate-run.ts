@@ -37,6 +37,10 @@ export async function evaluate([typed = '']: readonly string[], values: Evaluate
     const evaluation = await evaluateModel(model, dataset, {
       preprocessing: info.preprocessing,
       batchSize: values.batch ?? 64,
+      // The validation images were neither learned from nor are they these.
+      ...(values.calibrate !== false && split === 'test' && values.data === undefined && splits.validation !== undefined
+        ? { calibrateOn: splits.validation }
+        : {}),
       signal: interrupt.signal,
       onProgress: (done, total) => {
         if (values.quiet !== true && line.isTerminal) {

@@ -25,6 +25,11 @@ export const evaluateOptions = {
     help: 'images at a time; the result does not depend on it',
     default: 64,
   },
+  calibrate: {
+    kind: 'flag',
+    help: 'do not fit a temperature on the validation images',
+    default: true,
+  },
   report: {
     kind: 'text',
     value: 'FILE',
@@ -42,8 +47,8 @@ export const evaluateCommand = defineCommand({
   arguments: 'RUN',
   takes: [1, 1],
   about:
-    'Prints accuracy, loss, and precision and recall of each class, with the most frequent confusions, and writes a ' +
-    "report. RUN is a run's folder, its name under runs/, or any folder with a saved model.",
+    'Prints accuracy, loss, calibration, and precision, recall, F1 and ROC AUC of each class, with the most frequent ' +
+    "confusions, and writes a report. RUN is a run's folder, its name under runs/, or any folder with a saved model.",
   options: evaluateOptions,
   examples: [
     ['residual evaluate runs/first', 'on the test images of its data'],

@@ -15,7 +15,8 @@ export function evaluationLines(
   style: Style,
   width: number,
 ): string[] {
-  const { accuracy, images, loss, topFive, perClass, confusion } = evaluation;
+  const { accuracy, images, loss, topFive, perClass, confusion, macro, weighted, calibration, recalibrated } =
+    evaluation;
   const hits = Math.round(accuracy * images);
   const [low, high] = wilson(hits, images);
   const lines = tableLines(
@@ -24,15 +25,19 @@ export function evaluationLines(
       { title: 'precision', align: 'right' },
       { title: 'recall', align: 'right' },
       { title: 'F1', align: 'right' },
+      { title: 'ROC AUC', align: 'right' },
       { title: 'images', align: 'right' },
     ],
-    perClass.map((score, i) => [
-      shorten(classes[i] ?? '', 32),
-      percent(score.precision),
-      percent(score.recall),
-      percent(score.f1),
-      count(score.images),
-    ]),
+    [
+      ...perClass.map((score, i) => [
+        shorten(classes[i] ?? '', 32),
+        ...[score.precision, score.recall, score.f1].map((value) => percent(value)),
+        area(score.rocAuc),
+        count(score.images),
+      ]),
+      ['macro', ...averageCells(macro), area(evaluation.rocAuc), ''].map(style.dim),
+      ['weighted', ...averageCells(weighted), '', count(images)].map(style.dim),
+    ],
     style,
   );
   const table = confusionLines(confusion, classes, style);
@@ -55,8 +60,23 @@ export function evaluationLines(
     style.dim(
       `${count(hits)} of ${count(images)} images, 95 % interval ${percent(low)} to ${percent(high)}, loss ${decimal(loss)}${more}`,
     ),
+    style.dim(
+      `calibration error ${percent(calibration.ece)}${
+        recalibrated === undefined
+          ? ''
+          : `, ${percent(recalibrated.calibration.ece)} with temperature ${decimal(recalibrated.temperature)} fitted on the validation images`
+      }`,
+    ),
   );
   return lines;
+}
+
+function averageCells({ precision, recall, f1 }: Evaluation['macro']): string[] {
+  return [precision, recall, f1].map((value) => percent(value));
+}
+
+function area(value: number): string {
+  return Number.isNaN(value) ? '–' : value.toFixed(3);
 }
 
 /** The confusion counts, each class named by its row and numbered in the columns. */
@@ -83,12 +103,19 @@ export function confusionLines(confusion: ArrayLike<number>, classes: readonly s
 
 /** Everything that was measured, with class names. */
 export function evaluationJson(evaluation: Evaluation, classes: readonly string[]): object {
-  const { accuracy, loss, topFive, images, perClass, confusion } = evaluation;
+  const { accuracy, loss, topFive, images, perClass, confusion, recalibrated } = evaluation;
+  const { macro, weighted, rocAuc, averagePrecision, calibration } = evaluation;
   return {
     accuracy,
     loss,
     topFive,
     images,
+    macro,
+    weighted,
+    rocAuc,
+    averagePrecision,
+    calibration,
+    ...(recalibrated === undefined ? {} : { recalibrated }),
     classes: perClass.map((score, i) => ({ name: classes[i], ...score })),
     confusion: classes.map((_, i) => [...confusion.subarray(i * classes.length, (i + 1) * classes.length)]),
   };

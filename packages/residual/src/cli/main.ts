@@ -4,6 +4,7 @@
 
 import { parseArguments } from './arguments.ts';
 import { type Command, UsageError } from './command.ts';
+import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { explain } from './explain.ts';
 import { commandHelp, overview } from './help.ts';
@@ -18,6 +19,7 @@ import { tuneCommand } from './tune.ts';
 
 /** In the order in which they are used. Each is run with the options that it declares itself. */
 const commands = [
+  doctorCommand,
   trainCommand,
   recipesCommand,
   tuneCommand,

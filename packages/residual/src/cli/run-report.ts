@@ -8,6 +8,7 @@ import type { Evaluation } from '../evaluate/metrics.ts';
 import { showMistakes, writeReport } from '../evaluate/report-file.ts';
 import type { ModelInfo } from '../models/info.ts';
 import { readHistory } from '../train/history.ts';
+import { diagnoseRun } from './diagnosis.ts';
 import { environmentOf, optionPairs, type RunPlan, reproduceCommand } from './run-plan.ts';
 
 export interface Reported {
@@ -35,6 +36,8 @@ export async function writeRunReport(reported: Reported): Promise<string> {
   const { plan, folder, model, info, splits, split, dataset, evaluation, backend } = reported;
   const file = reported.file ?? join(folder, 'report.html');
   const parts = { train: splits.train, validation: splits.validation, test: splits.test };
+  const history = await readHistory(join(folder, 'history.jsonl'));
+  const diagnosis = diagnoseRun(history, splits, plan);
   await writeReport(file, {
     name: plan?.name ?? basename(folder),
     architecture: info.architecture,
@@ -43,7 +46,8 @@ export async function writeRunReport(reported: Reported): Promise<string> {
     data: dataset.name.replace(/\/[^/]*$/, ''),
     sizes: Object.entries(parts).flatMap(([part, one]) => (one === undefined ? [] : [[part, one.size] as const])),
     classes: info.classes,
-    history: await readHistory(join(folder, 'history.jsonl')),
+    history,
+    ...(diagnosis === undefined ? {} : { diagnosis }),
     split,
     evaluation,
     mistakes: await showMistakes(dataset, evaluation.mistakes),

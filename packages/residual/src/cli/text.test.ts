@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Evaluation } from '../evaluate/metrics.ts';
+import { madeEvaluation } from '../evaluate/testing.ts';
 import { evaluationJson, evaluationLines } from './evaluation-text.ts';
 import { predictionLines, probabilityBar, ranked } from './prediction-text.ts';
 import { quoted } from './program.ts';
@@ -41,20 +41,13 @@ test('a prediction is a line per class with its share and a bar', () => {
   assert.equal(probabilityBar(0, 8, style), '');
 });
 
-const score = { precision: 0.9, recall: 0.8, f1: 0.85, images: 10 };
-const evaluation: Evaluation = {
-  images: 20,
-  loss: 0.5,
-  accuracy: 0.85,
-  topFive: 1,
-  confusion: Int32Array.from([8, 2, 1, 9]),
-  perClass: [score, { ...score, recall: 0.9 }],
-  mistakes: [],
-};
+const evaluation = madeEvaluation({ loss: 0.5 });
 
 test('an evaluation shows each class, the confusions, and the accuracy', () => {
   const text = evaluationLines(evaluation, ['cat', 'dog'], 'test', style, 80).join('\n');
-  assert.match(text, /cat +90\.0 % +80\.0 % +85\.0 % +10/);
+  assert.match(text, /cat +88\.9 % +80\.0 % +84\.2 % +0\.9\d\d +10/);
+  assert.match(text, /macro +85\.4 % +85\.0 % +85\.0 % +0\.9\d\d/);
+  assert.match(text, /calibration error \d+\.\d %/);
   assert.match(text, /cat +1 +8 +2/);
   assert.match(text, /cat → dog +2 images, 20\.0 % of the class/);
   assert.match(text, /test accuracy 85\.0 %/);
@@ -63,20 +56,18 @@ test('an evaluation shows each class, the confusions, and the accuracy', () => {
 });
 
 test('an evaluation for machines has the names and the whole table', () => {
-  assert.deepEqual(evaluationJson(evaluation, ['cat', 'dog']), {
-    accuracy: 0.85,
-    loss: 0.5,
-    topFive: 1,
-    images: 20,
-    classes: [
-      { name: 'cat', ...score },
-      { name: 'dog', ...score, recall: 0.9 },
-    ],
-    confusion: [
-      [8, 2],
-      [1, 9],
-    ],
-  });
+  const json = evaluationJson({ ...evaluation, rocAuc: Number.NaN }, ['cat', 'dog']) as Record<string, unknown>;
+  const { accuracy, loss, topFive, images, classes, confusion, macro, weighted } = json;
+  assert.deepEqual({ accuracy, loss, topFive, images }, { accuracy: 0.85, loss: 0.5, topFive: 1, images: 20 });
+  const expected = evaluation.perClass.map((score, i) => ({ name: ['cat', 'dog'][i], ...score }));
+  assert.deepEqual(classes, expected);
+  assert.deepEqual(confusion, [
+    [8, 2],
+    [1, 9],
+  ]);
+  assert.deepEqual([macro, weighted], [evaluation.macro, evaluation.weighted]);
+  // JSON knows no NaN.
+  assert.match(JSON.stringify(json), /"rocAuc":null/);
 });
 
 test('words that a shell would change are quoted', () => {

@@ -2,7 +2,9 @@
  *  On a terminal a live bar, elsewhere a plain line every few seconds; a line that stays for each epoch. */
 
 import { duration } from '../evaluate/report-format.ts';
+import type { TroubleRecord } from '../train/history.ts';
 import type { EpochEvent, StepEvent } from '../train/options.ts';
+import { troubleLine } from './diagnosis.ts';
 import type { LiveLine } from './live-line.ts';
 import { epochLine, type Progress, plainLine, progressLine } from './progress.ts';
 import type { Style } from './style.ts';
@@ -68,6 +70,13 @@ export class TrainProgress {
     this.epochStarted = event.seconds;
     this.line.clear();
     this.line.print(epochLine({ epoch, epochs, loss, accuracy, ...validation, seconds }, this.style));
+  };
+
+  readonly onTrouble = (trouble: TroubleRecord): void => {
+    // What was given up shall not show in the running means.
+    [this.weight, this.loss, this.accuracy] = [0, 0, 0];
+    this.line.clear();
+    this.line.print(troubleLine(trouble, this.style));
   };
 
   /** A resumed run does not count the earlier sittings into its first epoch. */

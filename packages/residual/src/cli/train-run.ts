@@ -19,6 +19,7 @@ import { type TrainResult, train as trainModel } from '../train/train.ts';
 import { startBackend } from './backend.ts';
 import { CommandError, UsageError, type Values } from './command.ts';
 import { runsFolder } from './defaults.ts';
+import { diagnoseRun, diagnosisLines } from './diagnosis.ts';
 import { catchInterrupt, interruptedCode } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { findRun, latestRun, newRunFolder, runName } from './run-folders.ts';
@@ -157,7 +158,12 @@ async function runTraining(
       ...(plan.checkpointEvery === undefined ? {} : { checkpointEvery: plan.checkpointEvery }),
       ...(progress === undefined
         ? {}
-        : { onStep: progress.onStep, onEpoch: progress.onEpoch, onValidation: progress.onValidation }),
+        : {
+            onStep: progress.onStep,
+            onEpoch: progress.onEpoch,
+            onValidation: progress.onValidation,
+            onTrouble: progress.onTrouble,
+          }),
     });
   } catch (error) {
     // A run that failed before it learned anything leaves nothing behind.
@@ -235,6 +241,8 @@ async function finish(
   const out = styleOf(process.stdout);
   if (skipped.length > 0) tell(`${plural(skipped.length, 'unreadable file')} skipped; the report lists them`);
   if (values.quiet !== true) {
+    const diagnosis = diagnoseRun(await readHistory(join(folder, 'history.jsonl')), splits, plan);
+    for (const text of diagnosis === undefined ? [] : diagnosisLines(diagnosis, out)) tell(text);
     for (const text of nextSteps(folder, report, split, result.info.classes, samples, out)) tell(text);
   }
   tell(out.bold(`${split} accuracy ${percent(evaluation.accuracy)}`));

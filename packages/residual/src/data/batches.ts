@@ -3,6 +3,7 @@
 import type { Transform } from '../augment/transform.ts';
 import type { BatchRequest, Dataset, Normalization, ProducedBatch, ProduceOptions } from './dataset.ts';
 import { DataError } from './errors.ts';
+import { finishBatch } from './produce.ts';
 import { Random, streams } from './random.ts';
 
 export interface BatchOptions {
@@ -121,8 +122,21 @@ interface Producer {
 /** The data set's own threads, or else `read()` here and the rest on a thread of this iterator's. */
 async function producerOf(dataset: Dataset): Promise<Producer> {
   if (dataset.produce !== undefined) return { produce: dataset.produce.bind(dataset), close: async () => {} };
+  if (globalThis.process?.getBuiltinModule === undefined) return inPage(dataset);
   const { readThenFinish } = await import('./node/foreign.ts');
   return readThenFinish(dataset);
+}
+
+/** A page has none of Node's threads: everything on its own, one batch at a time. */
+function inPage(dataset: Dataset): Producer {
+  return {
+    async produce(request) {
+      const { images, indices } = await dataset.read(request.indices);
+      const samples = { images: new Uint8Array(images), indices, requested: request.indices };
+      return finishBatch(samples, dataset.imageShape, request);
+    },
+    close: async () => {},
+  };
 }
 
 function whole(name: string, value: number, least: number): void {

@@ -72,6 +72,8 @@ export interface Dataset {
   produce?(request: BatchRequest, options?: ProduceOptions): Promise<ProducedBatch>;
   /** The file that a sample came from, where there is one per sample. */
   fileOf?(index: number): string;
+  /** What a sample is called whatever part it was cut into: its file, or its row in the stored set, e.g. `train#1234`. */
+  nameOf?(index: number): string;
   /** Ends worker threads and closes files. */
   close(): Promise<void>;
 }

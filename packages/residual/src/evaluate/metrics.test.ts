@@ -55,12 +55,29 @@ test('loss, accuracy, confusion, precision and recall are what a count by hand g
     close(result.accuracy, 3 / 5);
     assert.equal(result.topFive, 1);
     assert.deepEqual(Array.from(result.confusion), [1, 1, 0, 0, 2, 0, 1, 0, 0]);
-    const [first, second, third] = result.perClass;
+    const [first, second, third] = result.perClass.map(({ precision, recall, f1, images }) => ({
+      ...{ precision, recall, f1, images },
+    }));
     assert.deepEqual(first, { precision: 1 / 2, recall: 1 / 2, f1: 1 / 2, images: 2 });
     assert.deepEqual(second, { precision: 2 / 3, recall: 1, f1: 0.8, images: 2 });
     assert.deepEqual(third, { precision: 0, recall: 0, f1: 0, images: 1 });
     assert.equal(progress.at(-1), 1);
   }
+});
+
+test('areas, averages and calibration come with it, and a temperature where there are images to fit it on', async () => {
+  const plain = await evaluate(echo(), pictures(rows), { preprocessing });
+  // Pixels of class 1 are bright in three images, two of which are of it: of 2 × 3 pairs 4 are right and 2 are ties.
+  close(plain.perClass[1]?.rocAuc ?? 0, 5 / 6);
+  close(plain.perClass[1]?.averagePrecision ?? 0, 2 / 3);
+  close(plain.macro.recall, (1 / 2 + 1 + 0) / 3);
+  close(plain.weighted.recall, plain.accuracy);
+  close(plain.calibration.ece, Math.abs(high - 3 / 5));
+  assert.equal(plain.recalibrated, undefined);
+  const { recalibrated } = await evaluate(echo(), pictures(rows), { preprocessing, calibrateOn: pictures(rows) });
+  assert.ok(recalibrated !== undefined && recalibrated.loss < plain.loss);
+  assert.equal(recalibrated.images, 5);
+  close(recalibrated.calibration.ece, 0);
 });
 
 test('the worst mistakes come first, with their probabilities', async () => {

@@ -1,27 +1,25 @@
-/** What a classifier gets right and wrong on a data set: loss, accuracy, confusion, and the worst mistakes.
+/** What a classifier gets right and wrong on a data set: its scores, and the worst mistakes.
  *  Counted on the host from the probabilities of models/inference.ts. */
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Dataset } from '../data/dataset.ts';
-import { type InferenceOptions, type Prediction, predictions } from '../models/inference.ts';
+import { type InferenceOptions, predictions } from '../models/inference.ts';
 import { networkOf } from '../models/network.ts';
+import { type Calibration, calibrationOf } from './calibration.ts';
+import { type Scores, scoresOf } from './scores.ts';
+import { fitTemperature, type TemperatureFit, withTemperature } from './temperature.ts';
 
 export { predict } from '../models/inference.ts';
+export type { ClassMetrics } from './scores.ts';
 
 export interface EvaluateOptions extends InferenceOptions {
   /** How many of the worst mistakes to list. Default 24. */
   readonly mistakes?: number;
-}
-
-export interface ClassMetrics {
-  /** Of the images that were called this class, the fraction that was. 0 where none was called so. */
-  readonly precision: number;
-  /** Of the images of this class, the fraction that was found. 0 where there are none. */
-  readonly recall: number;
-  /** The harmonic mean of both. */
-  readonly f1: number;
-  /** How many images of this class there were. */
-  readonly images: number;
+  /**
+   * Fits a temperature on these images, which should be neither learned from nor the ones evaluated, and says how well
+   * calibrated the probabilities are with it. Default none.
+   */
+  readonly calibrateOn?: Dataset;
 }
 
 export interface Mistake {
@@ -35,81 +33,106 @@ export interface Mistake {
   readonly probabilityOfTruth: number;
 }
 
-export interface Evaluation {
-  /** Images that were looked at; corrupt files are not. */
+/** Temperature scaling fitted on one set, and what it does to another. */
+export interface Recalibrated extends TemperatureFit {
+  /** Images of the fit. */
   readonly images: number;
-  /** Mean cross-entropy in nats, without label smoothing. */
+  /** Of the evaluated images, with the temperature. */
+  readonly calibration: Calibration;
+  /** Their mean cross-entropy, with the temperature. */
   readonly loss: number;
-  /** Fraction of images whose most probable class is the true one; the first of equals counts. */
-  readonly accuracy: number;
-  /** Fraction of images whose true class is among the five most probable. */
-  readonly topFive: number;
-  /** Counts, classes × classes, row-major: [true class][predicted class]. */
-  readonly confusion: Int32Array;
-  readonly perClass: readonly ClassMetrics[];
+}
+
+/** Scores of the images that were looked at; corrupt files are not among them. */
+export interface Evaluation extends Scores {
   /** The least probability for the truth first. */
   readonly mistakes: readonly Mistake[];
+  /** Where `calibrateOn` was given. */
+  readonly recalibrated?: Recalibrated;
+}
+
+/** Probabilities of the readable images of a data set. */
+export interface Predictions {
+  /** The sample of each row. */
+  readonly indices: Int32Array;
+  readonly labels: Int32Array;
+  /** Rows × classes, row-major. */
+  readonly probabilities: Float64Array;
+  readonly classes: number;
 }
 
 /**
  * Runs a model over a whole data set in inference mode.
  *
  * @throws ModelError where the data set's images or classes do not fit the model, or it has no readable image
- * @example const { accuracy } = await evaluate(model, splits.test, { preprocessing: info.preprocessing })
+ * @example const { accuracy, perClass, rocAuc, calibration } =
+ *   await evaluate(model, splits.test, { preprocessing: info.preprocessing, calibrateOn: splits.validation })
  */
 export async function evaluate(model: LayersModel, dataset: Dataset, options: EvaluateOptions): Promise<Evaluation> {
-  const tally = new Tally(networkOf(model).classes);
-  for await (const prediction of predictions(model, dataset, options)) tally.add(prediction);
-  return tally.result(options.mistakes ?? 24);
+  const { mistakes = 24, calibrateOn, ...inference } = options;
+  const predicted = await predictAll(model, dataset, inference);
+  const evaluation = { ...scoresOf(predicted), mistakes: worstMistakes(predicted, mistakes) };
+  if (calibrateOn === undefined || calibrateOn.size === 0) return evaluation;
+  const { onProgress: _, ...quiet } = inference;
+  const held = await predictAll(model, calibrateOn, quiet);
+  return { ...evaluation, recalibrated: recalibrate(predicted, held) };
 }
 
-/** Counts, one image after another. */
-class Tally {
-  private images = 0;
-  private loss = 0;
-  private inTopFive = 0;
-  private readonly classes: number;
-  private readonly confusion: Int32Array;
-  private readonly wrong: Mistake[] = [];
-
-  constructor(classes: number) {
-    this.classes = classes;
-    this.confusion = new Int32Array(classes * classes);
+/** Runs a model over a whole data set and keeps what it says: 8 bytes × images × classes. */
+export async function predictAll(
+  model: LayersModel,
+  dataset: Dataset,
+  options: InferenceOptions,
+): Promise<Predictions> {
+  const { classes } = networkOf(model);
+  const indices = new Int32Array(dataset.size);
+  const labels = new Int32Array(dataset.size);
+  const probabilities = new Float64Array(dataset.size * classes);
+  let rows = 0;
+  for await (const { index, actual, probabilities: row } of predictions(model, dataset, options)) {
+    indices[rows] = index;
+    labels[rows] = actual;
+    probabilities.set(row, rows * classes);
+    rows++;
   }
-
-  add({ index, actual, predicted, probabilities, loss }: Prediction): void {
-    const truth = probabilities[actual] as number;
-    this.images++;
-    this.loss += loss;
-    if (probabilities.filter((p, k) => p > truth || (p === truth && k < actual)).length < 5) this.inTopFive++;
-    const cell = actual * this.classes + predicted;
-    this.confusion[cell] = (this.confusion[cell] ?? 0) + 1;
-    if (predicted !== actual) {
-      const probability = probabilities[predicted] as number;
-      this.wrong.push({ index, actual, predicted, probability, probabilityOfTruth: truth });
-    }
-  }
-
-  result(mistakes: number): Evaluation {
-    const { images, classes, confusion } = this;
-    const worst = this.wrong.sort((a, b) => a.probabilityOfTruth - b.probabilityOfTruth || a.index - b.index);
-    return {
-      images,
-      loss: this.loss / images,
-      accuracy: (images - this.wrong.length) / images,
-      topFive: this.inTopFive / images,
-      confusion,
-      perClass: Array.from({ length: classes }, (_, k) => classMetrics(confusion, classes, k)),
-      mistakes: worst.slice(0, mistakes),
-    };
-  }
+  return {
+    indices: indices.subarray(0, rows),
+    labels: labels.subarray(0, rows),
+    probabilities: probabilities.subarray(0, rows * classes),
+    classes,
+  };
 }
 
-function classMetrics(confusion: Int32Array, classes: number, k: number): ClassMetrics {
-  const hits = confusion[k * classes + k] as number;
-  const images = confusion.subarray(k * classes, (k + 1) * classes).reduce((a, b) => a + b, 0);
-  const called = confusion.filter((_, cell) => cell % classes === k).reduce((a, b) => a + b, 0);
-  const precision = called > 0 ? hits / called : 0;
-  const recall = images > 0 ? hits / images : 0;
-  return { precision, recall, f1: hits > 0 ? (2 * precision * recall) / (precision + recall) : 0, images };
+function recalibrate({ probabilities, labels, classes }: Predictions, held: Predictions): Recalibrated {
+  const fit = fitTemperature(held.probabilities, held.labels, classes);
+  const scaled = withTemperature(probabilities, classes, fit.temperature);
+  const loss = labels.reduce(
+    (sum, label, i) => sum - Math.log(Math.max(scaled[i * classes + label], Number.MIN_VALUE)),
+    0,
+  );
+  return {
+    ...fit,
+    images: held.labels.length,
+    calibration: calibrationOf(scaled, labels, classes),
+    loss: loss / labels.length,
+  };
+}
+
+/** The images whose truth got the least probability, of those that were called something else. */
+function worstMistakes({ indices, labels, probabilities, classes }: Predictions, most: number): Mistake[] {
+  const wrong: Mistake[] = [];
+  labels.forEach((actual, i) => {
+    let predicted = 0;
+    const row = probabilities.subarray(i * classes, (i + 1) * classes);
+    for (let k = 1; k < classes; k++) if (row[k] > row[predicted]) predicted = k;
+    if (predicted === actual) return;
+    wrong.push({
+      index: indices[i],
+      actual,
+      predicted,
+      probability: row[predicted],
+      probabilityOfTruth: row[actual],
+    });
+  });
+  return wrong.sort((a, b) => a.probabilityOfTruth - b.probabilityOfTruth || a.index - b.index).slice(0, most);
 }

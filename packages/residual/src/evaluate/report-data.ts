@@ -3,6 +3,7 @@
 
 import type { SkippedFile } from '../data/dataset.ts';
 import type { HistoryRecord } from '../train/history.ts';
+import type { Diagnosis } from './diagnose.ts';
 import type { Evaluation, Mistake } from './metrics.ts';
 
 /** One image that the network got wrong, with what is needed to show it. */
@@ -28,6 +29,8 @@ export interface ReportData {
   readonly classes: readonly string[];
   /** Empty where a model was evaluated that has no history. */
   readonly history: readonly HistoryRecord[];
+  /** What the curves say; missing where there are none. */
+  readonly diagnosis?: Diagnosis;
   /** `test`, `validation` or `train`. */
   readonly split: string;
   readonly evaluation: Evaluation;

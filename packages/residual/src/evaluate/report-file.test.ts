@@ -9,6 +9,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { loadSharp } from '../data/node/decode.ts';
 import type { ReportData } from './report-data.ts';
 import { pictureUri, showMistakes, writeReport } from './report-file.ts';
+import { madeEvaluation } from './testing.ts';
 
 async function decode(uri: string) {
   const sharp = await loadSharp();
@@ -69,15 +70,7 @@ test('the report replaces an older one and leaves nothing beside it', async () =
     classes: ['a', 'b'],
     history: [],
     split: 'test',
-    evaluation: {
-      images: 1,
-      loss: 0,
-      accuracy: 1,
-      topFive: 1,
-      confusion: new Int32Array(4),
-      perClass: [],
-      mistakes: [],
-    },
+    evaluation: madeEvaluation(),
     mistakes: [],
     options: [],
     environment: [],

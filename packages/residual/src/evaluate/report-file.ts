@@ -38,14 +38,22 @@ export async function showMistakes(dataset: Dataset, mistakes: readonly Mistake[
  * A picture as a `data:` URI: PNG, or WebP where it had to be scaled down (a photograph as PNG is five times larger).
  *
  * @param pixels bytes 0–255, height × width × channels
+ * @param format `webp` for photographs, however small
  */
-export async function pictureUri(pixels: Uint8Array, shape: ImageShape): Promise<string> {
+export async function pictureUri(
+  pixels: Uint8Array,
+  shape: ImageShape,
+  format: 'png' | 'webp' = 'png',
+): Promise<string> {
   const sharp = await loadSharp();
   const [height, width, channels] = shape;
   const image = sharp(pixels, { raw: { height, width, channels: channels === 1 ? 1 : 3 } });
-  if (Math.max(height, width) <= mostPixels) {
+  if (format === 'png' && Math.max(height, width) <= mostPixels) {
     return `data:image/png;base64,${(await image.png().toBuffer()).toString('base64')}`;
   }
-  const small = await image.resize(mostPixels, mostPixels, { fit: 'inside' }).webp({ quality: 80 }).toBuffer();
+  const small = await image
+    .resize(mostPixels, mostPixels, { fit: 'inside', withoutEnlargement: true })
+    .webp({ quality: 80 })
+    .toBuffer();
   return `data:image/webp;base64,${small.toString('base64')}`;
 }

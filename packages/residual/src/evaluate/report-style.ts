@@ -62,6 +62,8 @@ svg text { fill: var(--ink); }
 .line.c1 { stroke: var(--blue); } .band.c1, .dot.c1, .end.c1, .mark.c1 { fill: var(--blue); }
 .line.c2 { stroke: var(--orange); } .band.c2, .dot.c2, .end.c2, .mark.c2 { fill: var(--orange); }
 .line.c3 { stroke: var(--green); } .band.c3, .dot.c3, .end.c3, .mark.c3 { fill: var(--green); }
+.chart.square { max-width: 520px; } .chart .bar { fill: var(--blue); } .chart .gap { fill: var(--orange); fill-opacity: .8; }
+.chart .diagonal { fill: none; stroke: var(--soft); stroke-width: 1; stroke-dasharray: 4 4; } .line.other { stroke: var(--soft); stroke-opacity: .35; stroke-width: 1.2; }
 .dot { stroke: var(--page); stroke-width: 1.2; }
 .matrix { display: grid; grid-template-columns: minmax(0, 1.75fr) minmax(240px, 1fr); gap: 44px; align-items: start; }
 .matrix.wide { grid-template-columns: minmax(0, 1fr); }
@@ -89,7 +91,8 @@ thead th[data-sort] { cursor: pointer; } thead th[data-sort]:hover, thead th[ari
 th[aria-sort='ascending']::after { content: ' ↑'; } th[aria-sort='descending']::after { content: ' ↓'; }
 tfoot th, tfoot td { font-weight: 620; border-bottom: 0; }
 .number { text-align: right; padding: 7px 0 7px 14px; width: 12%; }
-.classes thead .number:not(:last-child) { width: 19%; padding-right: 0; text-align: right; }
+.classes th[scope='row'] { white-space: nowrap; }
+.classes thead .number:not(:last-child) { width: 15%; padding-right: 0; text-align: right; }
 .score { position: relative; text-align: right; padding: 7px 0 10px 20px; white-space: nowrap; }
 .score i { position: absolute; left: 32px; right: 0; bottom: 5px; height: 3px; border-radius: 2px; background: linear-gradient(90deg, var(--blue) var(--part), var(--faint) 0); }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 22px 18px; }

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { HistoryRecord } from '../train/history.ts';
 import { reportPage } from './report.ts';
 import type { ReportData } from './report-data.ts';
+import { madeEvaluation } from './testing.ts';
 
 const history: HistoryRecord[] = Array.from({ length: 40 }, (_, i) => ({
   type: 'step',
@@ -22,7 +23,7 @@ const epoch = { type: 'epoch', loss: 1, accuracy: 0.5, learningRate: 0.1 } as co
 history.splice(20, 0, { ...epoch, epoch: 1, step: 20, validationLoss: 1.5, validationAccuracy: 0.4, seconds: 22 });
 history.push({ ...epoch, epoch: 2, step: 40, validationLoss: 1.25, validationAccuracy: 0.625, seconds: 272 });
 
-const score = { precision: 0.5, recall: 0.25, f1: 1 / 3, images: 10 };
+const score = { precision: 0.5, recall: 0.25, f1: 1 / 3, images: 10, rocAuc: 0.91, averagePrecision: Number.NaN };
 const mistake = { index: 7, actual: 1, predicted: 0, probability: 0.98, probabilityOfTruth: 0.01 };
 
 const data: ReportData = {
@@ -38,15 +39,11 @@ const data: ReportData = {
   classes: ['<img src=x onerror=alert(1)>', `O'Neill "boots"`],
   history,
   split: 'test',
-  evaluation: {
-    images: 20,
+  evaluation: madeEvaluation({
     loss: 0.2874,
-    accuracy: 0.85,
-    topFive: 1,
-    confusion: Int32Array.from([9, 1, 2, 8]),
     perClass: [score, { ...score, recall: 0.75 }],
     mistakes: [mistake],
-  },
+  }),
   mistakes: [{ ...mistake, picture: 'data:image/png;base64,AAAA', source: 'boots/7.png' }],
   options: [['epochs', '2']],
   environment: [['processor', 'a <fast> one']],
@@ -73,6 +70,8 @@ test('the numbers are on the page', () => {
     '25.0 %',
     '75.0 %',
     '98.0 %',
+    '0.9100',
+    'Expected calibration error',
     'boots/7.png',
     '2026-01-31 14:05 UTC',
     '1 file could not be used',

@@ -5,6 +5,7 @@ import type { EpochRecord, HistoryRecord, StepRecord } from '../train/history.ts
 import { type LineChart, lineChart, type Point, smoothed, tickText } from './chart.ts';
 import { confusedPairs, confusionMatrix, mostClasses, worstShare } from './report-confusion.ts';
 import type { ReportData } from './report-data.ts';
+import { diagnosisSection } from './report-diagnosis.ts';
 import {
   compact,
   count,
@@ -17,6 +18,7 @@ import {
   shapeText,
   wilson,
 } from './report-format.ts';
+import { reliabilityDiagram, rocChart } from './report-probabilities.ts';
 import { reportScript } from './report-script.ts';
 import { reportStyle } from './report-style.ts';
 import { classTable, pairTable } from './report-tables.ts';
@@ -41,8 +43,10 @@ export function reportPage(data: ReportData): string {
     header(data),
     headline(data),
     curves(data),
+    diagnosisSection(data.diagnosis, data.history),
     confusion(data),
     perClass(data),
+    probabilities(data),
     mistakes(data),
     details(data),
     skipped(data),
@@ -206,7 +210,27 @@ function confusion(data: ReportData): string {
 }
 
 function perClass(data: ReportData): string {
-  return `<section><h2>Class by class</h2><p>Precision: of the images given this name, how many deserve it. Recall: of the images that deserve it, how many were given it. F1 is their harmonic mean. Click a heading to sort.</p>${classTable(data.classes, data.evaluation.perClass)}</section>`;
+  return `<section><h2>Class by class</h2><p>Precision: of the images given this name, how many deserve it. Recall: of the images that deserve it, how many were given it. F1 is their harmonic mean. ROC AUC: how often an image of the class gets more of its probability than one of the rest. Average precision: the mean precision as the class is searched for. Click a heading to sort.</p>${classTable(data.classes, data.evaluation)}</section>`;
+}
+
+function probabilities({ evaluation, classes }: ReportData): string {
+  const { calibration, rocCurves, perClass, recalibrated } = evaluation;
+  const { ece, mce, brier, overconfidence } = calibration;
+  const verdict =
+    ece < 0.02
+      ? 'They can be taken at their word.'
+      : overconfidence > 0
+        ? `The network is too sure of itself, by ${percent(overconfidence)} on average.`
+        : `The network is too modest, by ${percent(-overconfidence)} on average.`;
+  const scaling =
+    recalibrated === undefined
+      ? ''
+      : ` With a temperature of ${decimal(recalibrated.temperature)}, fitted on ${plural(recalibrated.images, 'validation image')}, the expected calibration error becomes ${percent(recalibrated.calibration.ece)} and the loss ${decimal(recalibrated.loss)}.`;
+  const curves = rocCurves.map((points, k) => ({ name: classes[k] ?? '', auc: perClass[k]?.rocAuc ?? 0, points }));
+  const roc = curves.some(({ points }) => points.length > 0)
+    ? `<figure><figcaption>ROC of each class against the rest<span>mean area ${evaluation.rocAuc.toFixed(4)}; the three least in colour</span></figcaption>${rocChart(curves)}</figure>`
+    : '';
+  return `<section><h2>What its probabilities are worth</h2><p>Expected calibration error ${percent(ece)}, worst bin ${percent(mce)}, Brier score ${decimal(brier)}. ${verdict}${scaling}</p><div class="charts"><figure><figcaption>Reliability<span>bars on the line would be perfect; orange is the gap</span></figcaption>${reliabilityDiagram(calibration)}</figure>${roc}</div></section>`;
 }
 
 function mistakes(data: ReportData): string {

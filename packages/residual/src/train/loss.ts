@@ -65,11 +65,13 @@ export function rowLoss(
   return (logits, targets) => {
     const op = tf.customGrad((x, save) => {
       const { rows, saved } = value(x as tf.Tensor2D, targets);
-      (save as tf.GradSaveFunc)([saved]);
-      return {
-        value: rows,
-        gradFunc: (dy, kept) => tf.mul(gradient(kept[0] as tf.Tensor2D, targets), tf.expandDims(dy, 1)),
+      // The targets as well: they may be gone by the time of the gradient.
+      (save as tf.GradSaveFunc)([saved, targets]);
+      const gradFunc = (dy: tf.Tensor, kept: tf.Tensor[]) => {
+        const [mine, wanted] = kept as [tf.Tensor2D, tf.Tensor2D];
+        return tf.mul(gradient(mine, wanted), tf.expandDims(dy, 1));
       };
+      return { value: rows, gradFunc };
     });
     return op(logits) as tf.Tensor1D;
   };

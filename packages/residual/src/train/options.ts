@@ -4,7 +4,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Transform } from '../augment/transform.ts';
-import { type Batch, batchesPerEpoch } from '../data/batches.ts';
+import { batchesPerEpoch } from '../data/batches.ts';
 import type { Normalization, Splits } from '../data/dataset.ts';
 import { meanAndStd } from '../data/statistics.ts';
 import { ModelError } from '../models/errors.ts';
@@ -17,7 +17,7 @@ import { captureWeights, type Fingerprint } from './checkpoint.ts';
 import { type Clip, checkClip } from './clip.ts';
 import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
 import { balancedWeights, crossEntropy, type Loss, lossFromData } from './losses.ts';
-import { checkStages, type ResolutionStage } from './resolution.ts';
+import { checkStages, type ResolutionStage, type ShownBatch } from './resolution.ts';
 import { watchingScheduleOf } from './schedule.ts';
 import { cosineDecay } from './schedules.ts';
 import { type Score, scoreFor } from './score.ts';
@@ -217,7 +217,7 @@ export function stepOptions(settings: Settings, averages: Averages, microBatch?:
 }
 
 /** A batch with the targets of its images, where there are targets. */
-export function stepInput({ options: { targets }, info }: Settings, batch: Batch): StepInput {
+export function stepInput({ options: { targets }, info }: Settings, batch: ShownBatch): StepInput {
   if (!targets) return batch;
   const { length } = info.classes;
   const rows = new Float32Array(batch.size * length);

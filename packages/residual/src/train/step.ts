@@ -75,7 +75,7 @@ export function trainingStep(model: LayersModel, options: StepOptions): Step {
   if (variables.length === 0) throw new ModelError(`model ${model.name}: all its layers are frozen, nothing can learn`);
   checkLoss(model, network, loss, classWeights);
   const lesson = loss.teacher && teacherOf(loss.teacher, network, options.normalize);
-  const parts: Parts = { model, network, variables, loss, classWeights, lesson };
+  const parts: Parts = { penalties: penaltiesOf(model), network, variables, loss, classWeights, lesson };
 
   const update = (gradients: tf.NamedTensorMap | NamedTensor[]) => {
     const named = Array.isArray(gradients) ? gradients : namedList(gradients);
@@ -130,7 +130,7 @@ export function trainingStep(model: LayersModel, options: StepOptions): Step {
 }
 
 interface Parts {
-  readonly model: LayersModel;
+  readonly penalties: () => tf.Scalar[];
   readonly network: Network;
   readonly variables: tf.Variable[];
   readonly loss: Loss;
@@ -143,6 +143,14 @@ interface Measured {
   readonly loss: tf.Scalar;
   readonly correct: tf.Scalar;
   readonly share: number;
+}
+
+/** What the regularisers of a model's layers cost; a tf.sequential has them in a second model inside. */
+function penaltiesOf(model: LayersModel): () => tf.Scalar[] {
+  if (model.getClassName() !== 'Sequential') return () => model.calculateLosses();
+  const outer = model as LayersModel & { readonly model?: LayersModel | null };
+  if (!outer.model) (outer as unknown as { build(): void }).build();
+  return () => (outer.model ?? model).calculateLosses();
 }
 
 /** Adds the gradients of one of several equal pieces of a batch to sums, by its share of the images. */
@@ -173,7 +181,7 @@ function addGradients(
 
 /** Forward and back; inside `tf.tidy`. */
 function run(
-  { model, network, variables, loss, classWeights, lesson }: Parts,
+  { penalties, network, variables, loss, classWeights, lesson }: Parts,
   input: StepInput,
 ): { loss: tf.Scalar; correct: tf.Scalar; grads: tf.NamedTensorMap } {
   const { classes, inputShape } = network;
@@ -187,7 +195,7 @@ function run(
     const many = loss.answers === 'many';
     const output = many ? network.raw(x, true) : network.apply(x, true);
     correct.push(tf.keep(countCorrect(output, input, targets, many)));
-    return model.calculateLosses().reduce((sum, penalty) => tf.add(sum, penalty), mean(output));
+    return penalties().reduce((sum, penalty) => tf.add(sum, penalty), mean(output));
   }, variables);
   const [count] = correct;
   if (!count) throw new Error('internal: the loss was not computed');

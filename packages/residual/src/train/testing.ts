@@ -2,7 +2,8 @@
  *  Batches are finished by the same code as elsewhere, without threads. */
 
 import * as tfl from '@tensorflow/tfjs-layers';
-import type { Dataset, ImageShape, Splits } from '../data/dataset.ts';
+import { closeSplits, type Dataset, type ImageShape, type Splits } from '../data/dataset.ts';
+import { fashionMnist } from '../data/node/embedded.ts';
 import { finishBatch } from '../data/produce.ts';
 import { Random } from '../data/random.ts';
 import { batchNormalization } from '../models/batch-normalization.ts';
@@ -23,6 +24,18 @@ export function halves(size: number, seed: number, shape: ImageShape = [8, 8, 1]
       pixels[i * length + p] = random.integer(128) + (bright ? 100 : 0);
     }
   });
+  return inMemory('halves', classes, shape, labels, pixels);
+}
+
+/** A data set of bytes that are there. */
+function inMemory(
+  name: string,
+  classes: readonly string[],
+  shape: ImageShape,
+  labels: Int32Array,
+  pixels: Uint8Array,
+): Dataset {
+  const length = shape.reduce((a, b) => a * b, 1);
   const read = async (indices: ArrayLike<number>) => {
     const images = new Uint8Array(indices.length * length);
     Array.from(indices).forEach((index, i) => {
@@ -31,9 +44,9 @@ export function halves(size: number, seed: number, shape: ImageShape = [8, 8, 1]
     return { images, indices: Int32Array.from(indices) };
   };
   return {
-    name: 'halves',
+    name,
     classes,
-    size,
+    size: labels.length,
     imageShape: shape,
     labels,
     skipped: [],
@@ -84,4 +97,46 @@ export async function weightsOf(model: tfl.LayersModel): Promise<Record<string, 
     return [weight.originalName, values.slice()] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
+}
+
+/** The first images of the embedded Fashion-MNIST, in memory. */
+export async function fashionPart(train: number, validation: number): Promise<Splits> {
+  const whole = await fashionMnist({ validation: 0.1, seed: 1 });
+  const part = async (dataset: Dataset, size: number): Promise<Dataset> => {
+    const { images } = await dataset.read(Array.from({ length: size }, (_, i) => i));
+    return inMemory(
+      `${dataset.name} (${size})`,
+      dataset.classes,
+      dataset.imageShape,
+      dataset.labels.slice(0, size),
+      images,
+    );
+  };
+  const parts = {
+    train: await part(whole.train, train),
+    validation: await part(whole.validation ?? whole.train, validation),
+  };
+  await closeSplits(whole);
+  return { classes: whole.classes, imageShape: whole.imageShape, ...parts };
+}
+
+/** A small network without BN, which a large learning rate can blow up or kill. */
+export function plainModel(): tfl.LayersModel {
+  const kernelInitializer = (seed: number) => tfl.initializers.heNormal({ seed });
+  const conv = { kernelSize: 3, strides: 2, activation: 'relu' } as const;
+  return tfl.sequential({
+    name: 'plain',
+    layers: [
+      tfl.layers.conv2d({
+        inputShape: [28, 28, 1],
+        filters: 8,
+        ...conv,
+        kernelInitializer: kernelInitializer(1),
+        name: 'conv1',
+      }),
+      tfl.layers.conv2d({ filters: 16, ...conv, kernelInitializer: kernelInitializer(2), name: 'conv2' }),
+      tfl.layers.flatten(),
+      tfl.layers.dense({ units: 10, activation: 'softmax', kernelInitializer: kernelInitializer(3), name: 'fc' }),
+    ],
+  });
 }

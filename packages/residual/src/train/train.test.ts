@@ -10,8 +10,12 @@ import { randomCrop, randomFlip } from '../augment/index.ts';
 import { evaluate } from '../evaluate/metrics.ts';
 import { ModelError, WriteError } from '../models/errors.ts';
 import { loadModel } from '../models/saved-model.ts';
+import { adamW } from './adamw.ts';
 import { type HistoryRecord, readHistory } from './history.ts';
+import { binaryCrossEntropy, distillation, focal } from './losses.ts';
+import { muon } from './muon.ts';
 import type { StepEvent, TrainOptions } from './options.ts';
+import { reduceOnPlateau } from './plateau.ts';
 import { cosineDecay } from './schedules.ts';
 import { sgd } from './sgd.ts';
 import { halvesSplits, tinyModel, weightsOf } from './testing.ts';
@@ -128,6 +132,148 @@ test('a run that is interrupted and resumed gives the bits and the history of on
   }
 });
 
+/** Everything that has a state, each made afresh as a new process would. */
+const stateful: Readonly<Record<string, () => Partial<TrainOptions>>> = {
+  'adamW with a moving average': () => ({ optimizer: adamW({ learningRate: 0.01 }), ema: 0.9 }),
+  'muon, lookahead, clipping': () => ({
+    optimizer: muon({ learningRate: 0.02, others: sgd({ learningRate: 0.05, momentum: 0.9 }) }),
+    lookahead: { every: 4, alpha: 1 - 0.95 ** 4, rampSteps: 21 },
+    clip: { globalNorm: 1 },
+  }),
+  'micro-batches, focal loss, plateau, both averages': () => ({
+    optimizer: sgd({
+      learningRate: reduceOnPlateau(0.05, { patience: 1, factor: 0.5, minDelta: 0.5 }),
+      momentum: 0.9,
+      learningRateFactors: { '*/bias': 8, '*/beta': 8 },
+    }),
+    loss: focal({ gamma: 1, classWeights: 'balanced' }),
+    labelSmoothing: 0,
+    microBatch: 3,
+    ema: { decay: 0.8 },
+    lookahead: true,
+  }),
+};
+
+for (const [name, more] of Object.entries(stateful)) {
+  test(`${name}: interrupted and resumed gives the same bits, and no tensor stays behind`, async () => {
+    const sitting = async (directory: string, end: number | undefined, resume: boolean) => {
+      const model = tinyModel();
+      const controller = new AbortController();
+      const onStep = ({ step }: StepEvent) => {
+        if (step === end) controller.abort();
+      };
+      const before = tf.memory().numTensors;
+      const own = more();
+      const shared = { ...options(), ...own, directory, resume, signal: controller.signal, onStep };
+      const result = await train(model, halvesSplits(), shared);
+      own.optimizer?.dispose();
+      assert.equal(tf.memory().numTensors, before);
+      return { result, weights: await weightsOf(model) };
+    };
+    const [wholeDirectory, directory] = [await temporary(), await temporary()];
+    const whole = await sitting(wholeDirectory, undefined, false);
+    await sitting(directory, 6, false);
+    await sitting(directory, 9, true);
+    const pieces = await sitting(directory, undefined, true);
+    assert.deepEqual(pieces.weights, whole.weights);
+    assert.deepEqual(pieces.result.epochs.map(steady), whole.result.epochs.map(steady));
+    assert.deepEqual(await weightsOf((await loadModel(directory)).model), whole.weights);
+    if (name.includes('plateau')) assert.ok((whole.result.epochs.at(-1)?.learningRate ?? 1) < 0.05);
+  });
+}
+
+test('validation, callbacks and the saved model see the averaged weights, training does not', async () => {
+  const directory = await temporary();
+  const data = halvesSplits();
+  const shared = { ...options(), epochs: 2, batchSize: 8 };
+  const plain = tinyModel();
+  const raw = await train(plain, data, { ...shared, optimizer: sgd({ learningRate: 0.05 }) });
+  const model = tinyModel();
+  let seen: Record<string, Float32Array> = {};
+  const onEpoch = async () => {
+    seen = await weightsOf(model);
+  };
+  const averaged = await train(model, data, {
+    ...shared,
+    optimizer: sgd({ learningRate: 0.05 }),
+    ema: { decay: 0.9 },
+    directory,
+    callbacks: [{ name: 'spy', onEpoch }],
+  });
+  // The same steps, so the same training losses; other weights at the end.
+  assert.deepEqual(
+    averaged.epochs.map(({ loss }) => loss),
+    raw.epochs.map(({ loss }) => loss),
+  );
+  const weights = await weightsOf(model);
+  assert.notDeepEqual(weights, await weightsOf(plain));
+  assert.notEqual(averaged.epochs[1]?.validationLoss, raw.epochs[1]?.validationLoss);
+  assert.deepEqual(seen, weights);
+  const loaded = await loadModel(directory);
+  assert.deepEqual(await weightsOf(loaded.model), weights);
+  const { preprocessing } = averaged.info;
+  const { loss } = await evaluate(loaded.model, data.validation ?? assert.fail(), { preprocessing });
+  assert.ok(Math.abs(loss - (averaged.epochs[1]?.validationLoss ?? 9)) < 1e-6);
+});
+
+test('many labels per image: multi-hot targets teach, and validation counts each answer', async () => {
+  const data = halvesSplits(60, 12);
+  // Each image is of its own class and of the next but one.
+  const rows = (labels: ArrayLike<number>) =>
+    Float32Array.from(
+      Array.from(labels).flatMap((label) => [0, 1, 2].map((k) => (k === label || k === (label + 2) % 3 ? 1 : 0))),
+    );
+  const make = () => {
+    const input = tfl.input({ shape: [8, 8, 1] });
+    const flat = tfl.layers.flatten().apply(input) as tfl.SymbolicTensor;
+    const kernelInitializer = tfl.initializers.glorotUniform({ seed: 1 });
+    const dense = tfl.layers.dense({ units: 3, activation: 'sigmoid', kernelInitializer });
+    return tfl.model({ inputs: input, outputs: dense.apply(flat) as tfl.SymbolicTensor });
+  };
+  const { train: images, validation = assert.fail() } = data;
+  const options = {
+    epochs: 8,
+    batchSize: 10,
+    seed: 1,
+    optimizer: adamW({ learningRate: 0.02 }),
+    loss: binaryCrossEntropy(),
+    targets: rows(images.labels),
+  };
+  const { epochs } = await train(make(), data, { ...options, validationTargets: rows(validation.labels) });
+  assert.ok(
+    (epochs.at(-1)?.accuracy ?? 0) > 0.95 && (epochs.at(-1)?.validationAccuracy ?? 0) > 0.9,
+    JSON.stringify(epochs.at(-1)),
+  );
+  assert.ok((epochs.at(-1)?.validationLoss ?? 9) < 0.4);
+  await assert.rejects(train(make(), data, options), /binaryCrossEntropy with targets needs validationTargets/);
+  await assert.rejects(
+    train(make(), data, { ...options, targets: new Float32Array(7) }),
+    /targets must be 60 x 3 values, received 7/,
+  );
+});
+
+test('a run with another loss, teacher or average is not gone on with', async () => {
+  const directory = await temporary();
+  const data = halvesSplits();
+  const teacher = tinyModel();
+  const run = (more: Partial<TrainOptions>, resume = true) => {
+    const optimizer = sgd({ learningRate: 0.01 });
+    return train(tinyModel(), data, { epochs: 1, batchSize: 8, seed: 5, directory, resume, optimizer, ...more });
+  };
+  await run({ loss: distillation({ teacher }), ema: 0.9 }, false);
+  await run({ loss: distillation({ teacher }), ema: 0.9 });
+  await assert.rejects(run({ loss: 'focal', ema: 0.9 }), /loss was distillation .* in that run and is focal .* now/);
+  await assert.rejects(run({ loss: distillation({ teacher }) }), /averages was .*0.9.* now/);
+  const trained = tinyModel();
+  trained.getLayer('fc').setWeights(
+    trained
+      .getLayer('fc')
+      .getWeights()
+      .map((weight) => tf.mul(weight, 2)),
+  );
+  await assert.rejects(run({ loss: distillation({ teacher: trained }), ema: 0.9 }), /loss was .*teacher's weights/);
+});
+
 test('a run that is done can be resumed to nothing, or for more epochs', async () => {
   const directory = await temporary();
   const first = await train(tinyModel(), halvesSplits(), { ...options(), epochs: 1, directory });
@@ -230,6 +376,14 @@ test('mistakes end in one clear line', async () => {
   await rejects({ epochs: 0 }, /epochs must be a whole number from 1 up, received 0/);
   await rejects({ batchSize: 1.5 }, /batchSize must be a whole number/);
   await rejects({ labelSmoothing: 1 }, /labelSmoothing must be at least 0 and less than 1, received 1/);
+  await rejects({ microBatch: 0 }, /microBatch must be a whole number from 1 up, received 0/);
+  await rejects({ clip: { norm: 1, value: 1 } }, /train: clip must have one of value, norm, globalNorm/);
+  await rejects({ loss: 'hinge' }, /no loss is called 'hinge'/);
+  await rejects({ loss: focal(), labelSmoothing: 0.1 }, /labelSmoothing is of the default loss/);
+  await rejects({ ema: { decay: 0.999, warmup: false } }, /ema: with decay 0.999 and no warm-up, 98 % of the average/);
+  const unwatched = { classes: data.classes, imageShape: data.imageShape, train: data.train };
+  const plateau = { optimizer: sgd({ learningRate: reduceOnPlateau(0.1) }) };
+  await rejects(plateau, /reduceOnPlateau needs a validation set to watch/, unwatched);
   await rejects({ checkpointEvery: 0 }, /checkpointEvery must be 'epoch' or a whole number/);
   await rejects({ resume: true }, /resume needs a directory/);
   await rejects({}, /halves: has 2 classes, the model 3 outputs/, {

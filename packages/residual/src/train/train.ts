@@ -139,6 +139,8 @@ class Loop {
   private running:
     | { readonly record: Omit<StepRecord, MeasuredField>; readonly size: number; readonly output: Promise<StepOutput> }
     | undefined;
+  /** Settles when the backend has nothing more to do. */
+  private idle: Promise<unknown> = Promise.resolve();
   private startedAt = performance.now();
   private validationSeconds = 0;
 
@@ -273,7 +275,7 @@ class Loop {
     const { resolution = [] } = settings.options;
     const shown = atResolution(batch, this.data.imageShape, resolution, position.step);
     const output = this.step(stepInput(settings, shown));
-    output.catch(() => {}); // reported when its turn comes
+    this.idle = output.catch(() => {}); // reported when its turn comes
     await this.finishStep();
     this.position = { ...this.position, step, batch: position.batch + 1, learningRate };
     const { batches } = settings;
@@ -298,7 +300,7 @@ class Loop {
     const { loss, correct } = await output;
     const wrong = this.watch.see(record.step, loss, correct, size);
     if (wrong !== undefined && (this.mends || !Number.isFinite(loss))) throw new Setback('diverged', wrong);
-    this.good.lived(record.step);
+    this.good.lived(record.step, () => this.watch.isStuck);
     const { sums } = this.position;
     this.position = {
       ...this.position,
@@ -402,10 +404,10 @@ class Loop {
 
   /** Back to the last good state, with what the plan of recovery says; the checkpoint says so before the logs do. */
   private async goBack(setback: Setback): Promise<void> {
-    const { model, callbacks, settings, running } = this;
+    const { model, callbacks, settings } = this;
     const { optimizer, batchSize } = settings;
     this.running = undefined;
-    await running?.output.catch(() => {});
+    await this.idle;
     const normalises = model.layers.some((layer) => layer.getClassName() === 'BatchNormalization' && layer.trainable);
     const plan = planRecovery(setback, { position: this.position, batchSize, normalises });
     if (plan.rateScale !== this.position.rateScale && !setRateScale(optimizer, plan.rateScale)) {

@@ -3,7 +3,7 @@
  * go: views compose, reshapes fold into views, constants stay out of memory.
  */
 import type { Conv2DShape } from '../kernels/conv-shape.ts';
-import type { Features, Recipe } from '../kernels/kernel.ts';
+import type { Features, Recipe, Setting } from '../kernels/kernel.ts';
 import type { Lane, ReduceFn, ScalarFn } from '../kernels/loop-spec.ts';
 import { denseStrides, isDense, reshapeStrides, type Shape, sameShape, sizeOf } from './shape.ts';
 
@@ -14,7 +14,7 @@ export interface RecipeOp {
   readonly key: string;
   readonly inputs: readonly Value[];
   readonly outputs: readonly { readonly shape: Shape; readonly lane: Lane }[];
-  readonly build: (features: Features) => Recipe;
+  readonly build: (features: Features, setting?: Setting) => Recipe;
   /** What passes may know of the operation beyond its name. */
   readonly detail?: Detail;
 }
@@ -24,7 +24,7 @@ export type Detail =
   | { readonly kind: 'window'; readonly shape: Conv2DShape; readonly build: WindowBuild }
   | { readonly kind: 'pad'; readonly paddings: readonly (readonly [number, number])[]; readonly value: number };
 
-export type WindowBuild = (shape: Conv2DShape, features: Features) => Recipe;
+export type WindowBuild = (shape: Conv2DShape, features: Features, setting?: Setting) => Recipe;
 
 export type Op =
   | { readonly kind: 'input'; readonly index: number }
@@ -186,7 +186,7 @@ export class Graph {
       key: Object.values(shape).join(),
       inputs,
       outputs: [{ shape: out, lane: 'f32' }],
-      build: (features) => build(shape, features),
+      build: (features, setting) => build(shape, features, setting),
       detail: { kind: 'window', shape, build },
     })[0];
   }

@@ -14,6 +14,7 @@ import {
   planGrid,
 } from './conv2d-direct-grid.ts';
 import { emitFillWindow, PANEL, planWindow, type Window } from './conv2d-direct-window.ts';
+import { describeEpilogue, type Epilogue, emitEpilogueRow, epilogueInputs, inputsAt } from './epilogue.ts';
 import { emitGemm, type GemmSpec, Layout, share, sliceBytes, smaller, Tiles } from './gemm.ts';
 import { type Copies, emitCopies } from './gemm-copy.ts';
 import { type PackJob, type PackSource, packedBytes, packKernel } from './gemm-pack.ts';
@@ -53,6 +54,10 @@ export interface Convolution {
   readonly filter: FilterView;
   /** Where the target is computed, as axisY × axisX; together they cover it, each position once. */
   readonly grids: readonly (readonly [Axis, Axis])[];
+  /** The filter outlives the run: it is packed once, and the packed one kept. */
+  readonly steady?: boolean;
+  /** Applied to every output pixel of a block once its products are there; its inputs follow the filter's pointer. */
+  readonly epilogue?: Epilogue | undefined;
 }
 
 interface Pass {
@@ -78,7 +83,7 @@ export function convolve(conv: Convolution, features: Features): Recipe {
     .sort((a, b) => tapsOf(b) - tapsOf(a));
   const panel: PackSource = { kStride: filter.k, nStride: filter.n, columns: target.channels };
   // A filter that each piece reads once is packed by the pieces, else by a step of its own.
-  const inline = grids.every((grid) => grid.blocks === 1);
+  const inline = !conv.steady && grids.every((grid) => grid.blocks === 1);
   let packedAt = 0;
   const passes = grids.map((grid): Pass => {
     const window = planWindow(source, grid);
@@ -91,13 +96,20 @@ export function convolve(conv: Convolution, features: Features): Recipe {
     packedAt += packedBytes(phases, target.channels, width);
     return pass;
   });
-  const kernel = passKernel(conv, passes, `${width} ${features.relaxed}`);
-  if (inline || packedAt === 0) return { temps: [], steps: [{ kernel, args: [input(0), input(1), output(0)] }] };
+  const kernel = passKernel(conv, passes, `${width} ${features.relaxed} ${inline}`);
+  const extra = epilogueInputs(conv);
+  if (inline || packedAt === 0) {
+    return { temps: [], steps: [{ kernel, args: [input(0), input(1), output(0), ...extra] }] };
+  }
   const jobs = passes
     .filter((pass) => pass.spec.phases.length > 0)
     .map((pass): PackJob => ({ phases: pass.spec.phases, source: panel, count: 1, stride: 0, offset: pass.packedAt }));
-  const pack: Step = { kernel: packKernel(conv.name, `${conv.key} ${width}`, jobs, width), args: [input(1), temp(0)] };
-  return { temps: [packedAt], steps: [pack, { kernel, args: [input(0), temp(0), output(0)] }] };
+  const pack: Step = {
+    kernel: packKernel(conv.name, `${conv.key} ${width}`, jobs, width),
+    args: [input(1), temp(0)],
+    keep: conv.steady ?? false,
+  };
+  return { temps: [packedAt], steps: [pack, { kernel, args: [input(0), temp(0), output(0), ...extra] }] };
 }
 
 const tapsOf = (grid: Grid) => grid.axisY.taps * grid.axisX.taps;
@@ -128,15 +140,16 @@ function planPhases(window: Window, { axisY: y, axisX: x }: Grid, filter: Filter
 
 function passKernel(conv: Convolution, passes: readonly Pass[], variant: string): Kernel {
   const { source, target } = conv;
+  const extras = conv.epilogue?.inputs ?? [];
   const layouts = passes.map((pass) => planPlaces(pass, target));
   const pieces = passes.map((pass) => pass.chunks * pass.groups);
   const depths = passes.map((pass) => depthOf(pass.spec.phases));
   const products = passes.reduce((n, { grid }, i) => n + grid.axisY.outputs * grid.axisX.outputs * depths[i], 0);
   const filterFloats = depths.reduce((a, b) => a + b, 0) * target.channels;
   return {
-    name: conv.name,
-    key: `${conv.key} ${variant}`,
-    buffers: 3,
+    name: `${conv.name}${describeEpilogue(conv.epilogue)}`,
+    key: `${conv.key} ${variant} ${JSON.stringify(conv.epilogue)}`,
+    buffers: 3 + extras.length,
     pieces: passes.length * Math.max(...pieces),
     scratch: Math.max(...layouts.map((places) => places.bytes)),
     flops: 2 * source.batch * products * target.channels,
@@ -149,15 +162,15 @@ function passKernel(conv: Convolution, passes: readonly Pass[], variant: string)
           ? emitZeroPass(m, pass, target, copies)
           : emitPass(m, conv, pass, layouts[i], tiles, copies),
       );
-      m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
-        const [piece, scratch, from, filter, to] = f.params;
+      m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32', ...extras.map(() => 'i32' as const)], [], (f) => {
+        const [piece, scratch, from, filter, to, ...inputs] = f.params;
         // Passes take turns: the same part of the source and of the target is then still in a cache.
         const turn = f.local('i32');
         f.set(turn, i32.div_u(piece, i32.const(passes.length)));
         f.set(piece, i32.rem_u(piece, i32.const(passes.length)));
         passes.forEach((_, i) => {
           const mine = i32.and(i32.eq(piece, i32.const(i)), i32.lt_u(turn, i32.const(pieces[i])));
-          f.if(mine, () => f.push(call(funcs[i], turn, scratch, from, filter, to)));
+          f.if(mine, () => f.push(call(funcs[i], turn, scratch, from, filter, to, ...inputs)));
         });
       });
     },
@@ -191,10 +204,10 @@ function planPlaces({ grid, spec, panels, window }: Pass, target: Image): Places
   return { ...places, bytes: layout.bytes };
 }
 
-/** Emits `pass(piece, scratch, from, filter, to)`. */
+/** Emits `pass(piece, scratch, from, filter, to, ...inputs)`. */
 function emitPass(
   m: ModuleBuilder,
-  { target }: Convolution,
+  { target, epilogue }: Convolution,
   pass: Pass,
   places: Places,
   tiles: Tiles,
@@ -206,8 +219,10 @@ function emitPass(
   const gemm = emitGemm(m, tiles, spec);
   const padded = panels * spec.width;
   const direct = padded === target.channels;
-  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
-    const [piece, scratch, from, filter, to] = f.params;
+  const finish = epilogue ? emitEpilogueRow(m, epilogue, spec.relaxed) : -1;
+  const extras = epilogue?.inputs ?? [];
+  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32', ...extras.map(() => 'i32' as const)], [], (f) => {
+    const [piece, scratch, from, filter, to, ...inputs] = f.params;
     const [index, end, chunk, group, firstPanel, endPanel, entry, a, c] = f.locals('i32', 9);
     const place = (offset: number) => {
       const local = f.local('i32');
@@ -245,14 +260,20 @@ function emitPass(
       const count = i32.mul(at.images, i32.mul(at.rows, at.columns));
       const counts = spec.phases.map((phase) => i32.const(stepsOf(phase)));
       f.push(call(gemm, rows, count, steps, filter, firstPanel, endPanel, i32.const(1), slice, ...counts));
-      if (direct) return;
       const channel = i32.mul(firstPanel, i32.const(spec.width));
       const floats = i32.sub(smaller(i32.mul(endPanel, i32.const(spec.width)), i32.const(target.channels)), channel);
       f.set(a, i32.mul(channel, i32.const(4)));
       f.set(c, i32.add(result, a));
+      if (!direct) {
+        forEachOutput(f, grid, target, at, to, (address) => {
+          f.push(call(copies.copyFloats, i32.add(address, a), c, floats));
+          f.inc(c, padded * 4);
+        });
+      }
+      if (!epilogue) return;
       forEachOutput(f, grid, target, at, to, (address) => {
-        f.push(call(copies.copyFloats, i32.add(address, a), c, floats));
-        f.inc(c, padded * 4);
+        const others = inputsAt(epilogue, inputs, i32.add(i32.sub(address, to), a), a);
+        f.push(call(finish, i32.add(address, a), floats, ...others));
       });
     });
   });

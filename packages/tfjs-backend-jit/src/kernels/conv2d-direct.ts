@@ -6,12 +6,16 @@ import { type Conv2DShape, describe } from './conv-shape.ts';
 import { forwardAxis, gradientAxes, heightOf, wholeAxis, widthOf } from './conv2d-direct-axis.ts';
 import { inputImage, outputImage } from './conv2d-direct-grid.ts';
 import { convolve } from './conv2d-direct-pass.ts';
+import type { Outcome } from './epilogue.ts';
 import type { Features, Recipe } from './kernel.ts';
 
 export { conv2dBackpropFilterDirect } from './conv2d-direct-filter.ts';
 
-/** y [batch, outHeight, outWidth, outChannels] from inputs x [batch, inHeight, inWidth, inChannels] and filter. */
-export function conv2dDirect(shape: Conv2DShape, features: Features): Recipe {
+/**
+ * y [batch, outHeight, outWidth, outChannels] from inputs x [batch, inHeight, inWidth, inChannels], filter, and those
+ * of the epilogue. A packed `steady` filter is kept.
+ */
+export function conv2dDirect(shape: Conv2DShape, features: Features, outcome: Partial<Outcome> = {}): Recipe {
   const conv = {
     name: `conv2d ${describe(shape)}`,
     key: `conv2dDirect ${JSON.stringify(shape)}`,
@@ -19,6 +23,7 @@ export function conv2dDirect(shape: Conv2DShape, features: Features): Recipe {
     target: outputImage(shape),
     filter: { ...tapStrides(shape), k: shape.outChannels * 4, n: 4 },
     grids: [[forwardAxis(heightOf(shape)), forwardAxis(widthOf(shape))]] as const,
+    ...outcome,
   };
   return convolve(conv, features);
 }

@@ -5,7 +5,7 @@
 import { env } from '../wasm/features.ts';
 import type { Conv2DShape } from './conv-shape.ts';
 import { conv2dBackpropFilterDirect, conv2dBackpropInputDirect, conv2dDirect } from './conv2d-direct.ts';
-import type { Features, Recipe } from './kernel.ts';
+import type { Features, Recipe, Setting } from './kernel.ts';
 import { winogradApplies, winogradBackpropFilter, winogradBackpropInput, winogradForward } from './winograd.ts';
 
 const METHODS = ['direct', 'winograd', 'auto'] as const;
@@ -17,9 +17,13 @@ if (method === undefined) throw new Error(`JIT_CONV must be one of ${METHODS.joi
 const byWinograd = (shape: Conv2DShape) => method !== 'direct' && winogradApplies(shape);
 
 /** TF's Conv2D: x, filter → y. */
-export function conv2d(shape: Conv2DShape, features: Features): Recipe {
-  return byWinograd(shape) ? winogradForward(shape, features) : conv2dDirect(shape, features);
+export function conv2d(shape: Conv2DShape, features: Features, setting: Setting = {}): Recipe {
+  const how = { steady: setting.steady?.[1] ?? false, epilogue: setting.epilogue };
+  return byWinograd(shape) ? winogradForward(shape, features, how) : conv2dDirect(shape, features, how);
 }
+
+/** Whether `conv2d` can apply an epilogue: it works on 8 channels at a time. */
+export const takesEpilogue = (shape: Conv2DShape): boolean => shape.outChannels % 16 === 0;
 
 /** TF's Conv2DBackpropInput: dy, filter → dx. */
 export function conv2dBackpropInput(shape: Conv2DShape, features: Features): Recipe {

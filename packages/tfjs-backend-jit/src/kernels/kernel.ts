@@ -3,6 +3,7 @@
  * Operations become recipes: kernels in order, over inputs, outputs and temporaries.
  */
 import type { ModuleBuilder } from '../wasm/assembler.ts';
+import type { Epilogue } from './epilogue.ts';
 
 /** What the engine at hand can do; probed once at start (`wasm/features.ts`). */
 export interface Features {
@@ -10,6 +11,8 @@ export interface Features {
   readonly relaxed: boolean;
   /** V8's revectoriser is on: neighbouring v128 operations run as one 256-bit AVX operation. */
   readonly wide: boolean;
+  /** The memory is shared between threads; false in a page that is not cross-origin isolated. Default true. */
+  readonly shared?: boolean;
 }
 
 /** One specialised kernel. Kernels of equal `key` share one compiled module. */
@@ -45,6 +48,16 @@ export type Ref =
 export interface Step {
   readonly kernel: Kernel;
   readonly args: readonly Ref[];
+  /** Reads steady inputs alone: what it writes is kept, and it need not run again while they hold the same values. */
+  readonly keep?: boolean;
+}
+
+/** What is known of an operation's surroundings when its recipe is chosen. */
+export interface Setting {
+  /** For each input: it outlives the run, so what is made of it alone may be kept for the next. Default none. */
+  readonly steady?: readonly boolean[];
+  /** What to do to each element of the result; only for operations that say they can. */
+  readonly epilogue?: Epilogue;
 }
 
 /** How one operation is computed. Temporaries live in the arena from the first step that names them to the last. */

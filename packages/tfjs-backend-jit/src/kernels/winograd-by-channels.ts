@@ -4,8 +4,9 @@
  * the transformed filter, 4 times (F(4×4)) or 1.8 times the filter, never goes to memory.
  */
 import { call, i32 } from '../wasm/assembler.ts';
-import { type Features, input, type Kernel, output, type Recipe, temp } from './kernel.ts';
-import { emitFilterPanel, filterScratch } from './winograd-filter.ts';
+import { describeEpilogue, epilogueInputs, type Outcome } from './epilogue.ts';
+import { type Features, input, type Kernel, output, type Recipe, type Step, temp } from './kernel.ts';
+import { emitFilterPanel, filterBytes, filterKernel, filterScratch } from './winograd-filter.ts';
 import {
   align,
   type Convolution,
@@ -19,7 +20,7 @@ import {
 import { emitProducts, productFlops } from './winograd-products.ts';
 import { emitImageTransform, emitOutputTransform, zeroBytes } from './winograd-tiles.ts';
 
-export interface ChannelCuts {
+export interface ChannelCuts extends Outcome {
   /** Tiles per piece of the image's transform; it also takes one slice of the channels. */
   readonly tiles: number;
   /** Tiles that a piece of the second step handles at a time. */
@@ -36,11 +37,20 @@ export function convolveByChannels(
   rotated: boolean,
   features: Features,
 ): Recipe {
+  const image: Step = { kernel: imageKernel(c, grid, cuts.tiles, features), args: [input(0), temp(0)] };
+  const slices = sliceKernel(c, grid, cuts, rotated, features);
+  const after = epilogueInputs(cuts);
+  if (!cuts.steady) {
+    const args = [temp(0), input(1), output(0), ...after];
+    return { temps: [imageBytes(c, grid)], steps: [image, { kernel: slices, args }] };
+  }
+  const filter = filterKernel(c, grid, rotated, features);
   return {
-    temps: [imageBytes(c, grid)],
+    temps: [imageBytes(c, grid), filterBytes(c, grid)],
     steps: [
-      { kernel: imageKernel(c, grid, cuts.tiles, features), args: [input(0), temp(0)] },
-      { kernel: sliceKernel(c, grid, cuts, rotated, features), args: [temp(0), input(1), output(0)] },
+      { kernel: filter, args: [input(1), temp(1)], keep: true },
+      image,
+      { kernel: slices, args: [temp(0), temp(1), output(0), ...after] },
     ],
   };
 }
@@ -81,46 +91,57 @@ function imageKernel(c: Convolution, grid: Grid, tiles: number, features: Featur
   };
 }
 
-/** Filter → U, and V·U → M → output block by block, with U and M in scratch; buffers V, filter, y. */
+/**
+ * Filter → U, and V·U → M → output block by block, with U and M in scratch; buffers V, filter, y. With a steady filter
+ * the second buffer is U of all channels.
+ */
 function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boolean, features: Features): Kernel {
   const { inChannels } = c;
-  const { panels, block } = cuts;
+  const { panels, block, steady, epilogue } = cuts;
+  const extras = epilogue?.inputs ?? [];
   const outChannels = panels * PANEL;
   const { count: blocks, last } = cut(grid.tiles, block);
-  const uBytes = align(grid.planes * planeBytes(inChannels, outChannels));
+  const uBytes = steady ? 0 : align(grid.planes * planeBytes(inChannels, outChannels));
   const mBytes = align(grid.planes * planeBytes(block, outChannels));
-  const name = `winograd channels ${describeConvolution(c, grid)}`;
+  const name = `winograd channels ${describeConvolution(c, grid)}${describeEpilogue(epilogue)}`;
   return {
     name,
     key: `${name} ${JSON.stringify([c, cuts, rotated, features])}`,
-    buffers: 3,
+    buffers: 3 + extras.length,
     pieces: c.outChannels / outChannels,
-    scratch: uBytes + mBytes + filterScratch(rotated),
+    scratch: uBytes + mBytes + (steady ? 0 : filterScratch(rotated)),
     flops: productFlops(c, grid),
-    bytes: imageBytes(c, grid) + traffic(c),
+    bytes: imageBytes(c, grid) + traffic(c) + (steady ? filterBytes(c, grid) : 0),
     emit(m) {
-      const transform = emitFilterPanel(m, c, grid, planeBytes(inChannels, outChannels), rotated, features);
-      const shape = { grid, inChannels, outChannels, vTiles: grid.tiles, mTiles: block, features };
+      const transform = steady
+        ? -1
+        : emitFilterPanel(m, c, grid, planeBytes(inChannels, outChannels), rotated, features);
+      const uChannels = steady ? c.outChannels : outChannels;
+      const shape = { grid, inChannels, outChannels, uChannels, vTiles: grid.tiles, mTiles: block, features };
       const products = emitProducts(m, shape, [blocks > 1 ? block : last, last]);
       const tiles = { convolution: c, grid, planeTiles: block, planeChannels: outChannels, features };
-      const result = emitOutputTransform(m, { ...tiles, channels: outChannels });
-      m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
-        const [piece, u, v, filter, y] = f.params;
-        const [out, scratch, panel, first, count, isLast] = f.locals('i32', 6);
-        f.set(out, i32.add(u, i32.const(uBytes)));
-        f.set(scratch, i32.add(out, i32.const(mBytes)));
-        f.for(panel, 0, panels, 1, () => {
-          const index = i32.add(i32.mul(piece, i32.const(panels)), panel);
-          const at = i32.add(u, i32.mul(panel, i32.const(inChannels * PANEL * 4)));
-          f.push(call(transform, filter, index, i32.const(0), i32.const(inChannels), at, scratch));
-        });
-        f.inc(y, i32.mul(piece, i32.const(outChannels * 4)));
+      const result = emitOutputTransform(m, { ...tiles, channels: outChannels, epilogue });
+      m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32', ...extras.map(() => 'i32' as const)], [], (f) => {
+        const [piece, base, v, filter, y, ...inputs] = f.params;
+        const [u, out, scratch, panel, first, count, isLast] = f.locals('i32', 7);
+        f.set(out, i32.add(base, i32.const(uBytes)));
+        if (steady) f.set(u, i32.add(filter, i32.mul(piece, i32.const(panels * inChannels * PANEL * 4))));
+        else {
+          f.set(u, base);
+          f.set(scratch, i32.add(out, i32.const(mBytes)));
+          f.for(panel, 0, panels, 1, () => {
+            const index = i32.add(i32.mul(piece, i32.const(panels)), panel);
+            const at = i32.add(u, i32.mul(panel, i32.const(inChannels * PANEL * 4)));
+            f.push(call(transform, filter, index, i32.const(0), i32.const(inChannels), at, scratch));
+          });
+        }
+        for (const pointer of [y, ...inputs]) f.inc(pointer, i32.mul(piece, i32.const(outChannels * 4)));
         f.set(count, i32.const(block));
         f.for(first, 0, grid.tiles, block, () => {
           f.set(isLast, i32.eq(first, i32.const((blocks - 1) * block)));
           f.if(isLast, () => f.set(count, i32.const(last)));
           f.push(call(products, i32.add(v, i32.mul(first, i32.const(PANEL * 4))), u, out, isLast));
-          f.push(call(result, out, first, count, y));
+          f.push(call(result, out, first, count, y, ...inputs));
         });
       });
     },

@@ -2,8 +2,9 @@
  * Arithmetic on neighbouring channels: 8 at a time in two v128 that the revectoriser joins, or 4 in one.
  * The 1-D and 2-D transforms of Winograd's convolution are written in it.
  */
-import { type Expr, type Func, f32x4, type Local, v128 } from '../wasm/assembler.ts';
+import { type Expr, type Func, f32x4, Local, v128 } from '../wasm/assembler.ts';
 import type { Features } from './kernel.ts';
+import type { Scope } from './scalar-math.ts';
 import type { Factored, Term } from './winograd-matrix.ts';
 
 /** One value per channel of the group; null is zero, known while emitting, and costs nothing. */
@@ -74,6 +75,25 @@ export class LaneEmitter {
     }
     const op = factor < 0 ? f32x4.sub : f32x4.add;
     return this.make((h) => op(y[h], f32x4.mul(k, x[h])));
+  }
+
+  /** Any function of the channels, half by half. */
+  compute(half: (h: number) => Expr): Lanes {
+    return this.make(half);
+  }
+
+  /** Where such a function puts what it needs more than once. */
+  get scope(): Scope {
+    return {
+      relaxed: this.relaxed,
+      let: (value) => {
+        if (value instanceof Local) return value;
+        const local = this.f.local('v128');
+        this.f.set(local, value);
+        this.results.push(local);
+        return local;
+      },
+    };
   }
 
   private make(half: (h: number) => Expr): Local[] {

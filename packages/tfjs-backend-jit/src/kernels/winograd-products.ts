@@ -23,6 +23,8 @@ export interface Products {
   readonly grid: Grid;
   readonly inChannels: number;
   readonly outChannels: number;
+  /** Channels per plane of U: as many, or more of which these are a part. */
+  readonly uChannels: number;
   /** Rows between panels of V, and of M. */
   readonly vTiles: number;
   readonly mTiles: number;
@@ -63,7 +65,7 @@ export function emitProducts(m: ModuleBuilder, spec: Products, rows: readonly [n
         () => f.push(call(whole, v, u, out)),
       );
       f.inc(v, planeBytes(vTiles, inChannels));
-      f.inc(u, planeBytes(inChannels, outChannels));
+      f.inc(u, planeBytes(inChannels, spec.uChannels));
       f.inc(out, planeBytes(mTiles, outChannels));
     });
   });

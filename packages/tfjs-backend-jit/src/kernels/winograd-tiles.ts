@@ -3,9 +3,10 @@
  * M → image Y = Aᵀ m A, and gradient of the output → D = A dy Aᵀ.
  */
 import { call, type Expr, type Func, i32, type Local, type ModuleBuilder, select, v128 } from '../wasm/assembler.ts';
+import { type Epilogue, evaluate, inputsAt } from './epilogue.ts';
 import type { Features } from './kernel.ts';
 import { type Convolution, type Grid, PANEL, planeBytes } from './winograd-grid.ts';
-import { apply, applyTransposed, LaneEmitter, transform2d } from './winograd-lanes.ts';
+import { apply, applyTransposed, LaneEmitter, type Lanes, transform2d } from './winograd-lanes.ts';
 import { matrices } from './winograd-matrix.ts';
 
 /** What one transform handles: tiles of an image, and the planes where their products are. */
@@ -19,6 +20,8 @@ export interface TileSpec {
   /** Channels that one call transforms, a multiple of 16. */
   readonly channels: number;
   readonly features: Features;
+  /** Of an output transform: done to every output. */
+  readonly epilogue?: Epilogue | undefined;
 }
 
 /** Bytes of scratch that `emitImageTransform`'s function fills with zeros, for rows of a patch outside of the image. */
@@ -94,17 +97,28 @@ function emitPatch(m: ModuleBuilder, spec: TileSpec, pixel: number, from: number
   });
 }
 
-/** Emits `output(m, first, count, y)`: the products of `count` tiles → their outputs, from tile `first`. */
+/**
+ * Emits `output(m, first, count, y, ...inputs)`: the products of `count` tiles → their outputs, from tile `first`.
+ * The inputs are the epilogue's, at the channel of `y`.
+ */
 export function emitOutputTransform(m: ModuleBuilder, spec: TileSpec): number {
-  const { grid, features } = spec;
+  const { grid, features, epilogue } = spec;
   const { tile } = matrices(grid.m);
   const plane = planeBytes(spec.planeTiles, spec.planeChannels);
   return emitOutputWalk(m, spec, (pixel, height, width) =>
-    m.func(null, ['i32', 'i32'], [], (f) => {
-      const [products, y] = f.params;
+    m.func(null, ['i32', 'i32', ...inputTypes(spec)], [], (f) => {
+      const [products, y, ...inputs] = f.params;
       const e = new LaneEmitter(f, features);
       e.prepare(tile);
-      eachGroup(f, spec, e, products, [y], () => {
+      const finished = (value: Lanes, offset: number): Lanes => {
+        if (epilogue === undefined) return value;
+        return e.compute((h) =>
+          evaluate(epilogue, e.scope, value?.[h] ?? v128.const_f32x4(0), (i) =>
+            v128.load(inputs[i], (epilogue.inputs[i] === 'element' ? offset : 0) + 16 * h),
+          ),
+        );
+      };
+      eachGroup(f, spec, e, products, [y, ...inputs], () => {
         transform2d(
           grid.n,
           (values) => applyTransposed(e, tile, values),
@@ -112,7 +126,8 @@ export function emitOutputTransform(m: ModuleBuilder, spec: TileSpec): number {
           (i, values) => {
             if (i >= height) return;
             values.slice(0, width).forEach((value, j) => {
-              e.store(y, (i * spec.convolution.outWidth + j) * pixel, value);
+              const offset = (i * spec.convolution.outWidth + j) * pixel;
+              e.store(y, offset, finished(value, offset));
             });
           },
         );
@@ -158,17 +173,23 @@ function emitOutputWalk(
   const heights = runsOf(grid.rows, (tile) => [Math.min(grid.m, c.outHeight - tile * grid.m)]);
   const widths = runsOf(grid.columns, (tile) => [Math.min(grid.m, c.outWidth - tile * grid.m)]);
   const variants = heights.map((h) => widths.map((w) => emitTile(pixel, h.value[0], w.value[0])));
-  return m.func(null, ['i32', 'i32', 'i32', 'i32'], [], (f) => {
-    const [planes, first, count, image] = f.params;
-    const [top, left, at] = f.locals('i32', 3);
+  return m.func(null, ['i32', 'i32', 'i32', 'i32', ...inputTypes(spec)], [], (f) => {
+    const [planes, first, count, image, ...inputs] = f.params;
+    const [top, left, offset, at] = f.locals('i32', 4);
     walk(f, grid, first, count, planes, ({ batch, row, column }) => {
       f.set(top, i32.mul(row, i32.const(grid.m)));
       f.set(left, i32.mul(column, i32.const(grid.m)));
-      f.set(at, i32.add(image, pixelOffset(batch, top, left, c.outHeight, c.outWidth, pixel)));
-      dispatch(f, row, heights, (h) => dispatch(f, column, widths, (w) => f.push(call(variants[h][w], planes, at))));
+      f.set(offset, pixelOffset(batch, top, left, c.outHeight, c.outWidth, pixel));
+      f.set(at, i32.add(image, offset));
+      const others = spec.epilogue ? inputsAt(spec.epilogue, inputs, offset, i32.const(0)) : [];
+      dispatch(f, row, heights, (h) =>
+        dispatch(f, column, widths, (w) => f.push(call(variants[h][w], planes, at, ...others))),
+      );
     });
   });
 }
+
+const inputTypes = (spec: TileSpec) => (spec.epilogue?.inputs ?? []).map(() => 'i32' as const);
 
 /** Repeats `body` for each group of channels of one tile: steps `panels` from panel to panel, `pixels` along a pixel. */
 function eachGroup(

@@ -2,7 +2,6 @@
 import type { Compiled } from '../compile.ts';
 import type { Recording } from '../record/recording.ts';
 import type { Heap, HeapFull } from '../runtime/heap.ts';
-import { MEMORY_LIMIT } from '../runtime/heap.ts';
 
 /** Thrown before a program starts that needs more memory than a 32-bit Wasm memory has. */
 export class OutOfMemoryError extends Error {
@@ -35,10 +34,10 @@ export function outOfMemory(
   const batch = batchOf(recording);
   // All but the weights grows with the batch; nine tenths leave room for what lies between.
   const fits =
-    batch === undefined ? undefined : Math.floor(((batch * (MEMORY_LIMIT - heap.used)) / (need - heap.used)) * 0.9);
+    batch === undefined ? undefined : Math.floor(((batch * (heap.limit - heap.used)) / (need - heap.used)) * 0.9);
   return new OutOfMemoryError(
     need,
-    MEMORY_LIMIT,
+    heap.limit,
     batch,
     fits !== undefined && fits >= 1 && batch !== undefined && fits < batch ? fits : undefined,
   );

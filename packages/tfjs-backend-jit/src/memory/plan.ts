@@ -7,6 +7,7 @@ import { sizeOf } from '../graph/shape.ts';
 import type { Kernel, Ref } from '../kernels/kernel.ts';
 import type { Launch, Pointer } from '../runtime/program.ts';
 import type { Task } from '../schedule/schedule.ts';
+import { overlaps } from './overlaps.ts';
 
 /** Where an output is found after a run. */
 export type OutputPlace =
@@ -19,13 +20,25 @@ export type OutputPlace =
 
 export interface Plan {
   readonly launches: readonly Launch[];
-  /** Pointer table: one slot for each input, then one for each fresh output. */
+  /** Pointer table: one slot for each input, then one for each fresh output, then one for each thing kept. */
   readonly slots: number;
   readonly outputs: readonly OutputPlace[];
   /** Bytes of each fresh output, by slot − inputs. */
   readonly fresh: readonly number[];
   readonly arenaBytes: number;
   readonly scratchBytes: number;
+  readonly kept: readonly Kept[];
+}
+
+/** What a launch makes of steady inputs alone: it stays in memory, and the launch runs again only if they change. */
+export interface Kept {
+  readonly launch: number;
+  /** The inputs that it is made of. */
+  readonly sources: readonly number[];
+  /** Its places in the pointer table, and how large each is. */
+  readonly places: readonly { readonly slot: number; readonly bytes: number }[];
+  /** Equal keys of equal sources mean equal bytes, in every program. */
+  readonly key: string;
 }
 
 /** A stretch of memory that one value, or several in turn, occupy. */
@@ -37,6 +50,8 @@ interface Storage {
   input: number | undefined;
   /** True if an output ends up here. */
   output: boolean;
+  /** True if it lives on after the run. */
+  kept: boolean;
   offset: number;
 }
 
@@ -51,7 +66,7 @@ export function planMemory(
   outputs: readonly Value[],
   donatable: readonly boolean[],
 ): Plan {
-  const steps: { kernel: Kernel; storages: (() => Storage)[] }[] = [];
+  const steps: { kernel: Kernel; storages: (() => Storage)[]; writes: readonly boolean[] }[] = [];
   const storages = new Map<Value, Storage>();
   const merged = new Map<Storage, Storage>();
   const find = (storage: Storage): Storage => {
@@ -64,6 +79,7 @@ export function planMemory(
     last: -1,
     input,
     output: false,
+    kept: false,
     offset: -1,
   });
   const storageFor = (value: Value): Storage => {
@@ -79,6 +95,7 @@ export function planMemory(
   });
 
   const inPlace: { step: number; from: Storage; to: Storage }[] = [];
+  const keeping: { launch: number; key: string; sources: number[]; storages: Storage[] }[] = [];
   const all: Storage[] = [];
   for (const task of tasks) {
     const temps = task.recipe.temps.map((bytes) => make(bytes));
@@ -87,14 +104,22 @@ export function planMemory(
       if (ref.kind === 'temp') return temps[ref.index];
       return storageFor((ref.kind === 'input' ? task.inputs : task.outputs)[ref.index]);
     };
-    for (const { kernel, args } of task.recipe.steps) {
+    for (const { kernel, args, keep } of task.recipe.steps) {
       const at = steps.length;
       const used = args.map(resolve);
+      if (keep) {
+        const [read, written] = [args.filter((a) => a.kind === 'input'), args.filter((a) => a.kind !== 'input')];
+        const sources = read.map((ref) => resolve(ref).input ?? -1);
+        const targets = written.map(resolve);
+        for (const storage of targets) storage.kept = true;
+        keeping.push({ launch: at, key: kernel.key, sources, storages: targets });
+      }
       for (const storage of used) {
         storage.first = Math.min(storage.first, at);
         storage.last = Math.max(storage.last, at);
       }
-      steps.push({ kernel, storages: used.map((storage) => () => find(storage)) });
+      const writes = args.map(({ kind }) => kind !== 'input');
+      steps.push({ kernel, storages: used.map((storage) => () => find(storage)), writes });
     }
     for (const [output, input] of task.inPlace) {
       inPlace.push({
@@ -111,7 +136,7 @@ export function planMemory(
   }
 
   const mayOverwrite = (storage: Storage) =>
-    storage.input === undefined ? !storage.output : donatable[storage.input] && !storage.output;
+    storage.input === undefined ? !storage.output && !storage.kept : donatable[storage.input] && !storage.output;
   const unite = (from: Storage, to: Storage) => {
     merged.set(to, from);
     from.last = to.last;
@@ -121,7 +146,7 @@ export function planMemory(
   for (const { step, from: a, to: b } of inPlace.sort((p, q) => Number(q.to.output) - Number(p.to.output))) {
     const from = find(a);
     const to = find(b);
-    if (from === to || to !== b || from.bytes !== to.bytes || to.input !== undefined) continue;
+    if (from === to || to !== b || from.bytes !== to.bytes || to.input !== undefined || to.kept) continue;
     if (to.first !== step || from.last !== step || !mayOverwrite(from)) continue;
     unite(from, to);
   }
@@ -137,7 +162,7 @@ export function planMemory(
   const inArena = new Set<Storage>();
   for (const storage of [...storages.values(), ...all]) {
     const root = find(storage);
-    if (root.input === undefined && !root.output && root.last >= 0) inArena.add(root);
+    if (root.input === undefined && !root.output && !root.kept && root.last >= 0) inArena.add(root);
   }
   const arenaBytes = placeInArena([...inArena]);
 
@@ -156,17 +181,31 @@ export function planMemory(
     }
     return { kind: 'fresh', slot };
   });
+  let slots = inputs.length + fresh.length;
+  const kept = keeping.map(({ storages: made, ...rest }): Kept => {
+    const places = made.map((storage) => {
+      slotOf.set(storage, slots);
+      return { slot: slots++, bytes: storage.bytes };
+    });
+    return { ...rest, places };
+  });
   const pointer = (storage: Storage): Pointer => {
     if (storage.input !== undefined) return { kind: 'external', slot: storage.input };
     const slot = slotOf.get(storage);
     return slot === undefined ? { kind: 'arena', offset: storage.offset } : { kind: 'external', slot };
   };
+  const launches = steps.map(({ kernel, storages: used }) => ({
+    kernel,
+    pointers: used.map((storage) => pointer(storage())),
+  }));
+  const touches = steps.map(({ storages: used, writes }, i) =>
+    used.map((storage, j) => ({ pointer: launches[i].pointers[j], bytes: storage().bytes, writes: writes[j] })),
+  );
+  const overlap = overlaps(touches);
   return {
-    launches: steps.map(({ kernel, storages: used }) => ({
-      kernel,
-      pointers: used.map((storage) => pointer(storage())),
-    })),
-    slots: inputs.length + fresh.length,
+    launches: launches.map((launch, i) => ({ ...launch, overlaps: overlap[i] })),
+    slots,
+    kept,
     outputs: outputPlaces,
     fresh,
     arenaBytes,

@@ -63,6 +63,22 @@ test('zeros around an image become the padding of the convolution and of its fil
   }
 });
 
+test('zeros around what a ReLU made become the padding of a max-pool and of its gradient', () => {
+  const pooled = (relu: boolean) => {
+    const g = new Graph();
+    const x = g.input([2, 8, 8, 4], 'f32');
+    const shape = { ...PADDED, inChannels: 4, outHeight: 4, outWidth: 5 };
+    const dy = g.input([2, 4, 5, 4], 'f32');
+    const around = pad(g, relu ? g.apply('relu', x) : x, 0);
+    const y = g.windowed('MaxPool', shape, [around], [2, 4, 5, 4], unused);
+    const dx = g.windowed('MaxPoolGrad', shape, [dy, around, y], [2, 10, 12, 4], unused);
+    g.outputs = [y, g.apply('neg', g.slice(dx, [0, 1, 2, 0], [2, 8, 8, 4]))];
+    return printGraph(runPasses(g));
+  };
+  assert.ok(!pooled(true).includes('pad') && !pooled(true).includes('view'), pooled(true));
+  assert.ok(pooled(false).includes('pad'), 'below zero, the zeros are the maximum');
+});
+
 test('padding with another value stays', () => {
   const g = new Graph();
   const filter = g.input([3, 3, 3, 4], 'f32');

@@ -10,6 +10,15 @@ export interface DeviceBuffer {
   refs: number;
   /** The run that fills it; readable once that is done. */
   run: number;
+  /** What programs made of it alone and keep, by `Kept.key`. */
+  kept?: Map<string, KeptBuffers>;
+}
+
+/** Memory that holds what was made of `sources`, as they were after the runs of `stamps`. */
+export interface KeptBuffers {
+  readonly addresses: readonly number[];
+  readonly sources: readonly DeviceBuffer[];
+  stamps: readonly number[];
 }
 
 /** One TF.js data id: a value that is on the host, in Wasm memory, or not yet computed. */

@@ -4,6 +4,7 @@ import type { Compiled } from '../compile.ts';
 import type { Kernel } from '../kernels/kernel.ts';
 import { type Expr, f32, i32 } from '../wasm/assembler.ts';
 import { Engine } from './engine.ts';
+import { InlinePool } from './inline-pool.ts';
 import { createMemory } from './platform.ts';
 import { ThreadPool } from './pool.ts';
 import { emitProgram, type Launch } from './program.ts';
@@ -29,7 +30,7 @@ const rotate: Kernel = {
   },
 };
 
-function program(launches: number): Compiled {
+function program(launches: number, shared = true): Compiled {
   const there: Launch = {
     kernel: rotate,
     pointers: [
@@ -44,22 +45,25 @@ function program(launches: number): Compiled {
     slots: 2,
     outputs: [],
     fresh: [],
+    kept: [],
     arenaBytes: 0,
     scratchBytes: 0,
     kernels: [rotate],
-    wasm: emitProgram(list, [rotate], false),
+    wasm: emitProgram(list, [rotate], false, shared),
   };
 }
 
-for (const threads of [1, 2, 3]) {
-  test(`every launch sees the whole of the one before it, with ${threads} threads, over many runs`, async () => {
-    const memory = createMemory();
-    const pool = await ThreadPool.start(memory, threads);
+for (const threads of [0, 1, 2, 3]) {
+  const who = threads === 0 ? 'the caller as the only thread' : `${threads} thread${threads === 1 ? '' : 's'}`;
+  test(`every launch sees the whole of the one before it, with ${who}, over many runs`, async () => {
+    const shared = threads > 0;
+    const memory = createMemory(shared);
+    const pool = shared ? await ThreadPool.start(memory, threads) : new InlinePool(memory);
     after(() => pool.end());
-    const engine = new Engine(memory, { relaxed: false, wide: false }, pool);
+    const engine = new Engine(memory, { relaxed: false, wide: false, shared }, pool);
     const [x, y] = [engine.heap.alloc(256), engine.heap.alloc(256)];
     const launches = 400;
-    const loaded = engine.load(program(launches));
+    const loaded = engine.load(program(launches, shared));
     engine.reserve(0, 0);
     engine.heap.f32.fill(0, x / 4, x / 4 + PIECES);
     const runs = threads <= 2 ? 300 : 10;
@@ -73,5 +77,20 @@ for (const threads of [1, 2, 3]) {
     assert.ok(engine.isDone(last));
     const total = launches * runs;
     assert.deepEqual([...engine.heap.f32.subarray(x / 4, x / 4 + PIECES)], Array(PIECES).fill(total));
+  });
+
+  test(`after the end every wait is an error, with ${who}`, async () => {
+    const shared = threads > 0;
+    const memory = createMemory(shared);
+    const pool = shared ? await ThreadPool.start(memory, threads) : new InlinePool(memory);
+    const engine = new Engine(memory, { relaxed: false, wide: false, shared }, pool);
+    const [x, y] = [engine.heap.alloc(256), engine.heap.alloc(256)];
+    const loaded = engine.load(program(2000, shared));
+    engine.reserve(0, 0);
+    const waiting = assert.rejects(engine.done(engine.run(loaded, [x, y], [])), /the backend was disposed of/);
+    pool.end();
+    await waiting;
+    const later = engine.run(loaded, [x, y], []);
+    assert.throws(() => engine.doneSync(later), /the backend was disposed of/);
   });
 }

@@ -7,9 +7,10 @@ import { debug } from '../debug.ts';
 import type { Features } from '../kernels/kernel.ts';
 import type { DeviceBuffer } from '../record/recording.ts';
 import { ModuleBuilder } from '../wasm/assembler.ts';
+import { CallerThread, isSmall } from './caller.ts';
 import { MARKS, MAX_MARKS, RESERVED } from './control.ts';
 import { Heap } from './heap.ts';
-import type { ThreadPool } from './pool.ts';
+import type { Pool, Run } from './pool.ts';
 import { printTimes } from './print-plan.ts';
 import { counterBytes } from './program.ts';
 
@@ -27,6 +28,8 @@ export interface Loaded {
   readonly compiled: Compiled;
   /** Address of launch counters and pointer table. */
   readonly control: number;
+  /** It runs on the caller's thread, and the pool does not know it. */
+  readonly small: boolean;
   /** The number of its latest run. */
   lastRun: number;
 }
@@ -38,7 +41,12 @@ interface Job {
   readonly uploads: readonly Upload[];
   readonly arena: number;
   readonly scratch: number;
+  /** Launches whose results are still there. */
+  readonly skip: readonly number[];
 }
+
+/** More pieces than any launch has, and far from overflow as threads count on. */
+const ALL_TAKEN = 2 ** 30;
 
 /** Memory that every program uses in turn. */
 interface Block {
@@ -49,7 +57,8 @@ interface Block {
 export class Engine {
   readonly heap: Heap;
   readonly features: Features;
-  readonly pool: ThreadPool;
+  readonly pool: Pool;
+  private readonly caller: CallerThread;
   private readonly modules = new Map<string, { id: number; module: WebAssembly.Module }>();
   private readonly loadedKernels = new Set<number>();
   private readonly queue: Job[] = [];
@@ -63,10 +72,13 @@ export class Engine {
   private failure: Error | undefined;
   private wake: (() => void)[] = [];
 
-  constructor(memory: WebAssembly.Memory, features: Features, pool: ThreadPool) {
+  constructor(memory: WebAssembly.Memory, features: Features, pool: Pool) {
     this.heap = new Heap(memory, RESERVED);
     this.features = features;
     this.pool = pool;
+    this.caller = new CallerThread(memory, (launch) => {
+      new Float64Array(memory.buffer, MARKS, MAX_MARKS + 1)[launch] = performance.now();
+    });
   }
 
   /** Compiles a program's Wasm and hands it to the threads. */
@@ -76,29 +88,31 @@ export class Engine {
       if (entry === undefined) {
         const builder = new ModuleBuilder();
         kernel.emit(builder);
-        const bytes = builder.encode();
+        const bytes = builder.encode(this.features.shared);
         debug('wasm', () => `${kernel.name}: ${bytes.length} bytes`);
         entry = { id: this.modules.size, module: new WebAssembly.Module(bytes) };
         this.modules.set(kernel.key, entry);
       }
       return entry;
     });
-    const fresh = kernels.filter(({ id }) => !this.loadedKernels.has(id));
-    for (const { id } of fresh) this.loadedKernels.add(id);
     const id = this.programs++;
-    this.pool.load([...new Set(fresh)], {
-      id,
-      module: new WebAssembly.Module(compiled.wasm),
-      kernels: kernels.map((kernel) => kernel.id),
-    });
+    const module = new WebAssembly.Module(compiled.wasm);
+    const small = this.features.shared === true && isSmall(compiled);
+    if (small) this.caller.load(kernels, { id, module });
+    else {
+      const fresh = kernels.filter((kernel) => !this.loadedKernels.has(kernel.id));
+      for (const kernel of fresh) this.loadedKernels.add(kernel.id);
+      this.pool.load([...new Set(fresh)], { id, module, kernels: kernels.map((kernel) => kernel.id) });
+    }
     const control = this.heap.alloc(counterBytes(compiled.launches.length) + compiled.slots * 4);
-    return { id, compiled, control, lastRun: 0 };
+    return { id, compiled, control, small, lastRun: 0 };
   }
 
   /** Gives up a program whose runs are all done. */
   forget(program: Loaded): void {
     this.heap.release(program.control);
-    this.pool.forget(program.id);
+    if (program.small) this.caller.forget(program.id);
+    else this.pool.forget(program.id);
   }
 
   /** The arena and the threads' scratch, at least so large. Throws `HeapFull`. */
@@ -108,10 +122,10 @@ export class Engine {
   }
 
   /** Queues a run; returns its number. `reserve` was called for it. */
-  run(program: Loaded, pointers: readonly number[], uploads: readonly Upload[]): number {
+  run(program: Loaded, pointers: readonly number[], uploads: readonly Upload[], skip: readonly number[] = []): number {
     // The blocks of now: a later, larger one may lie where this job's inputs still are.
     const blocks = { arena: this.arena.address, scratch: this.scratch.address };
-    const job: Job = { number: this.nextJob++, program, pointers, uploads, ...blocks };
+    const job: Job = { number: this.nextJob++, program, pointers, uploads, skip, ...blocks };
     program.lastRun = job.number;
     this.queue.push(job);
     this.advance();
@@ -119,7 +133,7 @@ export class Engine {
   }
 
   isDone(job: number): boolean {
-    if (this.running !== undefined && this.pool.idle) this.finish();
+    if (job > this.finished && this.running !== undefined && this.pool.idle) this.finish();
     return job <= this.finished;
   }
 
@@ -165,16 +179,23 @@ export class Engine {
     const counters = counterBytes(launches.length);
     const { i32 } = this.heap;
     i32.fill(0, program.control / 4, (program.control + counters) / 4);
+    // A launch is skipped by telling the threads that all of its pieces are taken.
+    for (const launch of job.skip) i32[program.control / 4 + launch] = ALL_TAKEN;
     pointers.forEach((pointer, slot) => {
       i32[(program.control + counters) / 4 + slot] = pointer;
     });
-    this.pool.begin({
-      program: program.id,
-      control: program.control,
-      arena: job.arena,
-      scratch: job.scratch,
-      scratchBytes,
-    });
+    const { arena, scratch } = job;
+    const run: Run = { program: program.id, control: program.control, arena, scratch, scratchBytes };
+    if (program.small) {
+      try {
+        this.caller.run(run);
+      } catch (error) {
+        this.failure = error instanceof Error ? error : new Error(String(error));
+      }
+      this.finish(job);
+      return;
+    }
+    this.pool.begin(run);
     this.pool.done().then(
       () => this.finish(job),
       (error: Error) => {
@@ -204,7 +225,11 @@ export class Engine {
     if (bytes <= block.bytes) return;
     if (block.bytes > 0) this.heap.release(block.address);
     block.bytes = 0; // should the allocation fail, there is no block
-    block.address = this.heap.alloc(bytes);
-    block.bytes = bytes;
+    // A step's second program needs a little more than its first (the optimizer's slots). What the block leaves behind
+    // stays resident, so it is made a quarter longer than asked: pages that nobody touches cost nothing.
+    const roomy = Math.min(Math.ceil(bytes * 1.25), Math.floor(this.heap.room / 2));
+    const size = Math.max(bytes, roomy);
+    block.address = this.heap.alloc(size);
+    block.bytes = size;
   }
 }

@@ -29,7 +29,8 @@ export class Heap {
   /** Bytes in use by live blocks, and the most there have been. */
   used = 0;
   peak = 0;
-  private readonly limit: number;
+  /** Where the memory ends. It falls where an engine does not let the memory grow so far. */
+  limit: number;
   private readonly sizes = new Map<number, number>();
   /** Free blocks by address. */
   private free: Block[] = [];
@@ -59,6 +60,11 @@ export class Heap {
   /** Bytes that could still be allocated if they were in one piece. */
   get available(): number {
     return this.limit - this.used;
+  }
+
+  /** Bytes that have not been given out yet, in one piece: the rest of the memory beyond the last block. */
+  get room(): number {
+    return this.limit - this.end;
   }
 
   /** Returns the address of `bytes` bytes, contents undefined. Throws `HeapFull`. */
@@ -146,6 +152,7 @@ export class Heap {
       try {
         this.memory.grow(missing);
       } catch {
+        this.limit = Math.min(this.limit, Math.floor(bytes / PAGE) * PAGE - PAGE);
         throw new HeapFull(bytes - this.end, this.available);
       }
     }

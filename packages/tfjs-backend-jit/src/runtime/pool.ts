@@ -2,19 +2,10 @@
  * The pool of compute threads: all run the same program over one shared memory and meet at barriers in Wasm.
  * The main thread only starts runs and hears of their end; it never computes.
  */
+import { isNode } from '../wasm/features.ts';
 import * as control from './control.ts';
-import type { LoadedModule, LoadedProgram, WorkerMessage } from './worker.ts';
-import { workerMain } from './worker.ts';
-
-/** One thread's handle, whichever kind of worker the platform has. */
-interface Thread {
-  post(message: WorkerMessage): void;
-  /** Keeps the process alive while the thread computes. */
-  hold(busy: boolean): void;
-  end(): void;
-}
-
-type Report = { readonly ready: number } | { readonly error: string };
+import { type Spawned, spawn } from './spawn.ts';
+import type { LoadedModule, LoadedProgram, Report } from './worker.ts';
 
 /** What to run, once its turn comes. */
 export interface Run {
@@ -26,12 +17,33 @@ export interface Run {
   readonly scratchBytes: number;
 }
 
-export class ThreadPool {
+/** Runs programs, one run at a time. */
+export interface Pool {
+  readonly threads: number;
+  /** Takes compiled modules, before the program's first run. */
+  load(kernels: readonly LoadedModule[], program: LoadedProgram): void;
+  /** Drops a program, after the runs that are under way. */
+  forget(program: number): void;
+  /** Starts one run. The one before must be done. */
+  begin(run: Run): void;
+  readonly idle: boolean;
+  /** Resolves when the current run is done; the caller's thread stays free meanwhile. Rejects if a kernel traps. */
+  done(): Promise<void>;
+  /** Blocks until the current run is done. */
+  doneSync(): void;
+  /** Nothing runs: the process may end. */
+  rest(): void;
+  /** Ends the threads; whoever waits for a run gets an error. */
+  end(): void;
+}
+
+export class ThreadPool implements Pool {
   readonly threads: number;
   private readonly i32: Int32Array;
-  private readonly workers: Thread[] = [];
+  private readonly workers: Spawned[] = [];
   private sequence = 0;
-  private failure: string | undefined;
+  private failure: Error | undefined;
+  private waiting: (() => void)[] = [];
 
   private constructor(memory: WebAssembly.Memory, threads: number) {
     this.threads = threads;
@@ -41,37 +53,48 @@ export class ThreadPool {
   /** Starts the threads and waits until each has answered. */
   static async start(memory: WebAssembly.Memory, threads: number): Promise<ThreadPool> {
     const pool = new ThreadPool(memory, threads);
-    await Promise.all(
-      Array.from({ length: threads }, async (_, thread) => {
-        await new Promise<void>((resolve, reject) => {
-          spawn((report) => {
-            if ('ready' in report) resolve();
-            else {
-              pool.failure = report.error;
-              reject(new Error(`a compute thread failed: ${report.error}`));
-            }
-          }).then((worker) => {
-            pool.workers[thread] = worker;
-            worker.post({ kind: 'start', memory, thread, threads, words: { ...control } });
-          }, reject);
-        });
-      }),
-    );
+    try {
+      await Promise.all(Array.from({ length: threads }, (_, thread) => pool.startThread(memory, thread)));
+    } catch (error) {
+      pool.end();
+      throw error;
+    }
     pool.rest(); // from here on threads keep the process alive only while they compute
     return pool;
   }
 
-  /** Hands compiled modules to every thread. Threads pick them up before the program's first run. */
+  private startThread(memory: WebAssembly.Memory, thread: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const hear = (report: Report) => {
+        if ('ready' in report) resolve();
+        else if ('done' in report) this.wake();
+        else {
+          this.fail(new Error(`a compute thread failed: ${report.error}`));
+          reject(this.failure);
+        }
+      };
+      const worker = spawn(hear);
+      this.workers[thread] = worker;
+      const { threads } = this;
+      worker.post({
+        kind: 'start',
+        memory,
+        thread,
+        threads,
+        words: { ...control },
+        tellsDone: waitAsync === undefined,
+      });
+    });
+  }
+
   load(kernels: readonly LoadedModule[], program: LoadedProgram): void {
     for (const worker of this.workers) worker.post({ kind: 'load', kernels, program });
   }
 
-  /** Lets the threads drop a program, after the runs that are under way. */
   forget(program: number): void {
     for (const worker of this.workers) worker.post({ kind: 'forget', program });
   }
 
-  /** Starts one run. The one before must be done. */
   begin(run: Run): void {
     const { i32 } = this;
     i32[control.PROGRAM >> 2] = run.program;
@@ -87,70 +110,68 @@ export class ThreadPool {
   }
 
   get idle(): boolean {
-    return Atomics.load(this.i32, control.DONE >> 2) === this.sequence;
+    const { i32 } = this;
+    return Atomics.load(i32, control.DONE >> 2) === this.sequence || Atomics.load(i32, control.FAILED >> 2) !== 0;
   }
 
-  /** Resolves when the current run is done; the main thread stays free meanwhile. */
   async done(): Promise<void> {
     const { i32 } = this;
-    for (;;) {
+    while (!this.idle) {
+      if (waitAsync === undefined) {
+        await new Promise<void>((resolve) => this.waiting.push(resolve));
+        continue;
+      }
       const seen = Atomics.load(i32, control.DONE >> 2);
       if (seen === this.sequence) break;
-      const wait = Atomics.waitAsync(i32, control.DONE >> 2, seen);
+      const wait = waitAsync(i32, control.DONE >> 2, seen);
       if (wait.async) await wait.value;
     }
     this.check();
   }
 
-  /** Blocks until the current run is done. */
   doneSync(): void {
     const { i32 } = this;
-    for (;;) {
+    while (!this.idle) {
       const seen = Atomics.load(i32, control.DONE >> 2);
-      if (seen === this.sequence) break;
-      if (canBlock) Atomics.wait(i32, control.DONE >> 2, seen);
+      if (seen !== this.sequence) block(i32, control.DONE >> 2, seen);
     }
     this.check();
   }
 
-  /** Nothing runs: the process may end. */
   rest(): void {
     for (const worker of this.workers) worker.hold(false);
   }
 
   end(): void {
-    for (const worker of this.workers) worker.end();
+    for (const worker of this.workers) worker?.end();
+    this.fail(new Error('the backend was disposed of'));
+  }
+
+  /** From here on all runs have failed. The first failure is the cause of the others. */
+  private fail(error: Error): void {
+    this.failure ??= error;
+    Atomics.store(this.i32, control.FAILED >> 2, 1);
+    Atomics.notify(this.i32, control.DONE >> 2);
+    this.wake();
+  }
+
+  private wake(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
   }
 
   private check(): void {
-    if (this.i32[control.FAILED >> 2] !== 0)
-      throw new Error(`internal: a kernel trapped: ${this.failure ?? 'no report'}`);
+    if (Atomics.load(this.i32, control.FAILED >> 2) !== 0)
+      throw this.failure ?? new Error('internal: a kernel trapped in a compute thread');
   }
 }
 
-/** A page's main thread may not block; it spins. */
-const canBlock = typeof process !== 'undefined' || typeof document === 'undefined';
+/** Older Firefox has no `Atomics.waitAsync`; there the workers send a message instead. */
+const waitAsync: typeof Atomics.waitAsync | undefined = Atomics.waitAsync?.bind(Atomics);
 
-const BOOT = `(${workerMain.toString()})`;
-
-async function spawn(report: (report: Report) => void): Promise<Thread> {
-  if (typeof process !== 'undefined' && process.versions?.node !== undefined) {
-    const { Worker } = await import('node:worker_threads');
-    const source = `const { parentPort } = require('node:worker_threads');
-      ${BOOT}({ post: (m) => parentPort.postMessage(m), listen: (h) => parentPort.on('message', h) });`;
-    const worker = new Worker(source, { eval: true, execArgv: [], stdin: false });
-    worker.on('message', (message: Report) => report(message));
-    worker.on('error', (error) => report({ error: String(error) }));
-    return {
-      post: (message) => worker.postMessage(message),
-      hold: (busy) => (busy ? worker.ref() : worker.unref()),
-      end: () => void worker.terminate(),
-    };
-  }
-  const source = `${BOOT}({ post: (m) => postMessage(m), listen: (h) => { onmessage = (e) => h(e.data); } });`;
-  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  const worker = new Worker(url);
-  worker.onmessage = (event: MessageEvent<Report>) => report(event.data);
-  worker.onerror = (event) => report({ error: event.message });
-  return { post: (message) => worker.postMessage(message), hold: () => {}, end: () => worker.terminate() };
-}
+/** A page's own thread may not block: it spins, and tells the processor so where there is a word for that. */
+const block: (i32: Int32Array, index: number, seen: number) => void =
+  isNode || typeof document === 'undefined'
+    ? (i32, index, seen) => void Atomics.wait(i32, index, seen)
+    : () => (Atomics as { pause?: () => void }).pause?.();

@@ -2,6 +2,8 @@
 import type { Plan } from '../memory/plan.ts';
 
 const MB = 1 / (1024 * 1024);
+/** Element-wise work on less than this is not counted as a pass over an activation. */
+const PASS_BYTES = 2 ** 20;
 
 export function printPlan(plan: Plan): string {
   const lines = plan.launches.map(({ kernel, pointers }, i) => {
@@ -10,8 +12,12 @@ export function printPlan(plan: Plan): string {
   });
   const flops = plan.launches.reduce((sum, { kernel }) => sum + kernel.flops, 0);
   const bytes = plan.launches.reduce((sum, { kernel }) => sum + kernel.bytes, 0);
+  const waits = plan.launches.filter(({ overlaps }) => !overlaps).length;
+  const passes = plan.launches.filter(
+    ({ kernel }) => /^(loop|pad|copy|transpose)/.test(kernel.name) && kernel.bytes >= PASS_BYTES,
+  );
   lines.push(
-    `${plan.launches.length} launches, ${(flops / 1e9).toFixed(2)} GFLOP, ${(bytes * MB).toFixed(0)} MB moved, ` +
+    `${plan.launches.length} launches, ${waits} barriers, ${passes.length} passes over ${PASS_BYTES * MB} MB or more, ${(flops / 1e9).toFixed(2)} GFLOP, ${(bytes * MB).toFixed(0)} MB moved, ` +
       `arena ${(plan.arenaBytes * MB).toFixed(1)} MB, scratch ${(plan.scratchBytes * MB).toFixed(2)} MB a thread`,
   );
   return lines.join('\n');

@@ -1,6 +1,6 @@
 /**
  * A program: a list of launches compiled to one Wasm function that every thread runs from end to end.
- * Threads take the pieces of a launch from a shared counter and meet at a barrier before the next launch.
+ * Threads take the pieces of a launch from a shared counter and meet at a barrier before the next that depends on it.
  */
 import type { Kernel } from '../kernels/kernel.ts';
 import { call, type Expr, type Func, i32, type Local, ModuleBuilder } from '../wasm/assembler.ts';
@@ -14,6 +14,8 @@ export type Pointer =
 export interface Launch {
   readonly kernel: Kernel;
   readonly pointers: readonly Pointer[];
+  /** The next launch may begin before this one has ended: neither touches what the other writes. */
+  readonly overlaps?: boolean;
 }
 
 /** Spins before a thread sleeps at a barrier: some 0.2 ms; a wake-up from sleep costs 30 µs, a spin 0.1 µs. */
@@ -27,14 +29,18 @@ export function counterBytes(launches: number): number {
 /**
  * Emits `run(control, scratch, arena, threads, thread)`. Imports: `k.k0 …` (kernels by their place in `kernels`)
  * and, when timed, `env.mark(i)`, which thread 0 calls before launch i and after the last.
+ *
+ * Without shared memory there is one thread, and it wants to be free in between: instead of `run`, each launch is
+ * exported, in order, as `(control, scratch, arena) -> i32`: runs one piece, and gives 0 when there was none left.
  */
 export function emitProgram(
   launches: readonly Launch[],
   kernels: readonly Kernel[],
   timed: boolean,
+  shared = true,
 ): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder();
-  const mark = timed ? m.importFunc('env', 'mark', ['i32']) : -1;
+  const mark = timed && shared ? m.importFunc('env', 'mark', ['i32']) : -1;
   const imports = new Map(
     kernels.map((kernel, i) => [
       kernel.key,
@@ -45,25 +51,47 @@ export function emitProgram(
       ),
     ]),
   );
-  const barrier = m.func(null, ['i32'], [], (f) => emitBarrier(f));
   const table = counterBytes(launches.length);
-  // One function per launch keeps each small: V8 compiles and optimises function by function.
-  const bodies = launches.map(({ kernel, pointers }, index) =>
-    m.func(null, ['i32', 'i32', 'i32'], [], (f) => {
-      const [control, scratch, arena] = f.params;
-      const piece = f.local('i32');
-      const func = imports.get(kernel.key);
-      if (func === undefined) throw new Error(`internal: kernel ${kernel.name} is not imported`);
-      const args = pointers.map((pointer) => {
-        const local = f.local('i32');
-        f.set(local, address(pointer, control, arena, table));
-        return local;
+  /** What runs one piece of a launch, with its pointers in locals. */
+  const runner = (f: Func, { kernel, pointers }: Launch, piece: Local) => {
+    const [control, scratch, arena] = f.params;
+    const func = imports.get(kernel.key);
+    if (func === undefined) throw new Error(`internal: kernel ${kernel.name} is not imported`);
+    const args = pointers.map((pointer) => {
+      const local = f.local('i32');
+      f.set(local, address(pointer, control, arena, table));
+      return local;
+    });
+    return () => f.push(call(func, piece, scratch, ...args));
+  };
+  if (!shared) {
+    launches.forEach((launch, index) => {
+      m.func(`l${index}`, ['i32', 'i32', 'i32'], ['i32'], (f) => {
+        const control = f.param(0);
+        const piece = f.local('i32');
+        f.set(piece, i32.load(control, index * 4));
+        f.if(i32.ge_u(piece, i32.const(launch.kernel.pieces)), () => {
+          f.push(i32.const(0));
+          f.return();
+        });
+        f.push(i32.store(control, i32.add(piece, i32.const(1)), index * 4));
+        runner(f, launch, piece)();
+        f.push(i32.const(1));
       });
-      const body = () => f.push(call(func, piece, scratch, ...args));
+    });
+    return m.encode(false);
+  }
+  const barrier = m.func(null, ['i32'], [], (f) => emitBarrier(f));
+  // One function per launch keeps each small: V8 compiles and optimises function by function.
+  const bodies = launches.map((launch, index) =>
+    m.func(null, ['i32', 'i32', 'i32'], [], (f) => {
+      const control = f.param(0);
+      const piece = f.local('i32');
+      const body = runner(f, launch, piece);
       f.block((end) => {
         f.loop((top) => {
           f.set(piece, i32.atomic_rmw_add(control, i32.const(1), index * 4));
-          f.brIf(end, i32.ge_u(piece, i32.const(kernel.pieces)));
+          f.brIf(end, i32.ge_u(piece, i32.const(launch.kernel.pieces)));
           body();
           f.br(top);
         });
@@ -78,7 +106,8 @@ export function emitProgram(
     bodies.forEach((body, i) => {
       stamp(i);
       f.push(call(body, control, scratch, arena));
-      f.push(call(barrier, threads));
+      // Timed programs wait everywhere, so that each launch has a time of its own.
+      if (timed || !launches[i].overlaps) f.push(call(barrier, threads));
     });
     stamp(bodies.length);
   });

@@ -11,9 +11,14 @@ export type WorkerMessage =
       readonly thread: number;
       readonly threads: number;
       readonly words: ControlWords;
+      /** Post `done` after each run: for a main thread that has no other way to wait. */
+      readonly tellsDone: boolean;
     }
   | { readonly kind: 'load'; readonly kernels: readonly LoadedModule[]; readonly program: LoadedProgram }
   | { readonly kind: 'forget'; readonly program: number };
+
+/** From a worker to the main thread. */
+export type Report = { readonly ready: number } | { readonly done: number } | { readonly error: string };
 
 export interface LoadedModule {
   readonly id: number;
@@ -40,7 +45,7 @@ export interface ControlWords {
 }
 
 interface Port {
-  post(message: unknown): void;
+  post(message: Report): void;
   listen(handler: (message: WorkerMessage) => void): void;
 }
 
@@ -54,6 +59,17 @@ export function workerMain(port: Port): void {
   let thread = 0;
   let threads = 1;
   let sequence = 0;
+  let tellsDone = false;
+
+  /** Ends the run for whoever waits: the other threads may never finish it. */
+  const fail = (error: unknown) => {
+    port.post({ error: String(error instanceof Error ? error.stack : error) });
+    if (memory === undefined || words === undefined) return;
+    const i32 = new Int32Array(memory.buffer, 0, 16384);
+    Atomics.store(i32, words.FAILED >> 2, 1);
+    Atomics.store(i32, words.DONE >> 2, Atomics.load(i32, words.SEQUENCE >> 2));
+    Atomics.notify(i32, words.DONE >> 2);
+  };
 
   const serve = () => {
     if (memory === undefined || words === undefined) return;
@@ -74,22 +90,20 @@ export function workerMain(port: Port): void {
         const scratch = i32[word(words.SCRATCH)] + thread * i32[word(words.SCRATCH_BYTES)];
         run(i32[word(words.CONTROL)], scratch, i32[word(words.ARENA)], threads, thread);
       } catch (error) {
-        port.post({ error: String(error instanceof Error ? error.stack : error) });
-        Atomics.store(i32, word(words.FAILED), 1);
-        Atomics.store(i32, word(words.DONE), sequence);
-        Atomics.notify(i32, word(words.DONE));
+        fail(error);
         return;
       }
       if (Atomics.add(i32, word(words.FINISHED), 1) === threads - 1) {
         Atomics.store(i32, word(words.DONE), sequence);
         Atomics.notify(i32, word(words.DONE));
+        if (tellsDone) port.post({ done: sequence });
       }
     }
   };
 
-  port.listen((message) => {
+  const take = (message: WorkerMessage) => {
     if (message.kind === 'start') {
-      ({ memory, words, thread, threads } = message);
+      ({ memory, words, thread, threads, tellsDone } = message);
       port.post({ ready: thread });
     } else if (message.kind === 'forget') {
       programs.delete(message.program);
@@ -113,5 +127,13 @@ export function workerMain(port: Port): void {
       programs.set(program.id, new WebAssembly.Instance(program.module, { env, k: imports }).exports.run as Run);
     }
     serve();
+  };
+
+  port.listen((message) => {
+    try {
+      take(message);
+    } catch (error) {
+      fail(error);
+    }
   });
 }

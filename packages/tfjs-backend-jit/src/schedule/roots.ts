@@ -26,6 +26,9 @@ const HEAVY: ReadonlySet<string> = new Set([
   ...['div', 'sqrt', 'rsqrt', 'mod', 'floorDiv'],
 ]);
 
+/** Whether a function is better computed once and kept. */
+export const isHeavy = (fn: string): boolean => HEAVY.has(fn);
+
 /** Past this many functions a loop's registers spill and its code grows; the value is written out instead. */
 const MAX_INLINED = 48;
 
@@ -57,7 +60,7 @@ export function chooseRoots(graph: Graph): Roots {
     }
     if (roots.has(value)) continue;
     const loads = new Map<Value, number>();
-    let work = HEAVY.has(op.fn) ? 2 : 0;
+    let work = isHeavy(op.fn) ? 2 : 0;
     let functions = 1;
     for (const arg of op.args) {
       const source = sourceOf(arg);

@@ -6,6 +6,7 @@ import { type Graph, operands, storageOf, type Value } from '../graph/graph.ts';
 import { type Shape, sameShape, sizeOf } from '../graph/shape.ts';
 import type { Features, Recipe } from '../kernels/kernel.ts';
 import { loop } from '../kernels/loop.ts';
+import { type Fused, fuseEpilogues } from './epilogues.ts';
 import { buildLoop } from './loops.ts';
 import { chooseRoots, sinks } from './roots.ts';
 
@@ -19,7 +20,7 @@ export interface Task {
 }
 
 /** A loop in the making. */
-interface LoopGroup {
+export interface LoopGroup {
   readonly kind: 'loop';
   shape: Shape;
   reduced: readonly boolean[] | undefined;
@@ -29,14 +30,15 @@ interface LoopGroup {
   readonly reads: Set<Value>;
 }
 
-type Item = LoopGroup | { readonly kind: 'recipe'; readonly value: Value };
+export type Item = LoopGroup | { readonly kind: 'recipe'; readonly value: Value; readonly fused?: Fused };
 
 /** How far back a loop looks for another to join: joining moves it earlier, and what it makes lives longer. */
 const WINDOW = 12;
 /** Pointers of one loop; more would spill. */
 const MAX_POINTERS = 14;
 
-export function schedule(graph: Graph, features: Features): Task[] {
+/** `steady`: inputs that outlive the run, so that what is made of them alone may be kept for the next. */
+export function schedule(graph: Graph, features: Features, steady: ReadonlySet<Value> = new Set()): Task[] {
   const { roots, live } = chooseRoots(graph);
   const items: Item[] = [];
   /** The item that makes a value. */
@@ -58,8 +60,10 @@ export function schedule(graph: Graph, features: Features): Task[] {
       madeBy.set(value, place(value, items, madeBy, roots));
     }
   }
-  return items.map((item) =>
-    item.kind === 'recipe' ? recipeTask(item.value, results, features) : loopTask(item, roots, features),
+  return fuseEpilogues(items, graph, roots).map((item) =>
+    item.kind === 'recipe'
+      ? recipeTask(item.value, item.fused, results, features, steady)
+      : loopTask(item, roots, features, steady, graph),
   );
 }
 
@@ -155,7 +159,13 @@ function readsOf(value: Value, roots: ReadonlySet<Value>): Set<Value> {
   return reads;
 }
 
-function recipeTask(value: Value, results: ReadonlyMap<Value, readonly Value[]>, features: Features): Task {
+function recipeTask(
+  value: Value,
+  fused: Fused | undefined,
+  results: ReadonlyMap<Value, readonly Value[]>,
+  features: Features,
+  steady: ReadonlySet<Value>,
+): Task {
   const { op } = value;
   if (op.kind !== 'recipe') throw new Error('internal: not a recipe');
   const named = results.get(value) ?? [];
@@ -163,10 +173,27 @@ function recipeTask(value: Value, results: ReadonlyMap<Value, readonly Value[]>,
     ({ shape, lane }, index): Value =>
       named[index] ?? { id: -1, op: { kind: 'result', of: value, index }, shape, lane },
   );
-  return { recipe: op.build(features), inputs: op.inputs.map(storageOf), outputs, inPlace: [] };
+  const inputs = op.inputs.map(storageOf);
+  const setting = { steady: inputs.map((input) => steady.has(input)) };
+  if (fused === undefined) return { recipe: op.build(features, setting), inputs, outputs, inPlace: [] };
+  return {
+    recipe: op.build(features, { ...setting, epilogue: fused.epilogue }),
+    inputs: [...inputs, ...fused.inputs],
+    outputs: [fused.made],
+    inPlace: [],
+  };
 }
 
-function loopTask(group: LoopGroup, roots: ReadonlySet<Value>, features: Features): Task {
+/** Elements of a loop's results that are worth keeping: vectors made of weights, as batch norm's factors are. */
+const MAX_KEPT = 4096;
+
+function loopTask(
+  group: LoopGroup,
+  roots: ReadonlySet<Value>,
+  features: Features,
+  steady: ReadonlySet<Value>,
+  graph: Graph,
+): Task {
   const built = buildLoop(group.shape, group.stores, group.reductions, group.reduced, roots);
   const recipe = loop(built.spec, features);
   const outputs = [...group.stores, ...group.reductions];
@@ -178,5 +205,13 @@ function loopTask(group: LoopGroup, roots: ReadonlySet<Value>, features: Feature
       });
     });
   }
-  return { recipe, inputs: built.inputs, outputs, inPlace };
+  const keeps =
+    recipe.temps.length === 0 &&
+    recipe.steps.length === 1 &&
+    built.inputs.length > 0 &&
+    built.inputs.every((input) => steady.has(input) && input.shape.length <= 1) &&
+    outputs.every((output) => sizeOf(output.shape) <= MAX_KEPT && !graph.outputs.some((o) => storageOf(o) === output));
+  if (!keeps) return { recipe, inputs: built.inputs, outputs, inPlace };
+  const steps = recipe.steps.map((step) => ({ ...step, keep: true }));
+  return { recipe: { ...recipe, steps }, inputs: built.inputs, outputs, inPlace: [] };
 }

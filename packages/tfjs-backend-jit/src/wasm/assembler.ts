@@ -560,7 +560,7 @@ interface Signature {
   readonly results: readonly ValType[];
 }
 
-/** A module over one imported shared memory (`env.memory`). Import functions before defining any. */
+/** A module over one imported memory (`env.memory`), shared or not. Import functions before defining any. */
 export class ModuleBuilder {
   private readonly types: Signature[] = [];
   private readonly imports: { module: string; name: string; type: number }[] = [];
@@ -585,7 +585,7 @@ export class ModuleBuilder {
     return index;
   }
 
-  encode(): Uint8Array<ArrayBuffer> {
+  encode(shared = true): Uint8Array<ArrayBuffer> {
     const out = new Bytes();
     out.append(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]));
     section(out, 1, (s) => {
@@ -609,7 +609,7 @@ export class ModuleBuilder {
       s.name('env');
       s.name('memory');
       s.byte(2);
-      s.byte(3); // shared, with a maximum
+      s.byte(shared ? 3 : 1); // both with a maximum
       s.u(1);
       s.u(65536);
     });

@@ -52,6 +52,7 @@ export async function memorySplits(
     }
     const source: MemorySource = {
       kind: 'memory',
+      origin: pixels === parts.test?.pixels ? 'test' : 'train',
       pixels,
       stored,
       rows,

@@ -21,6 +21,8 @@ interface Target {
 /** Decoded images in memory that all threads share. */
 export interface MemorySource extends Target {
   readonly kind: 'memory';
+  /** The stored part that the images lie in, whichever part they were cut into. */
+  readonly origin: 'train' | 'test';
   /** All images at their own size, NHWC, on a SharedArrayBuffer. */
   readonly pixels: Uint8Array<SharedArrayBuffer>;
   readonly stored: ImageShape;

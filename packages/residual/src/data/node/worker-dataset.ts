@@ -1,5 +1,4 @@
 /** A `Dataset` whose samples are read and finished by worker threads; every reader of ours makes one of these. */
-import { join } from 'node:path';
 import type { BatchRequest, Dataset, ImageShape, ProducedBatch, ProduceOptions, SkippedFile } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import type { Done } from './batch-worker.ts';
@@ -14,6 +13,7 @@ export class WorkerDataset implements Dataset {
   readonly labels: Int32Array;
   readonly skipped: SkippedFile[];
   readonly fileOf?: (index: number) => string;
+  readonly nameOf: (index: number) => string;
   private readonly pool: WorkerPool;
 
   /** @param skipped files that were left out before */
@@ -24,7 +24,13 @@ export class WorkerDataset implements Dataset {
     this.imageShape = source.shape;
     this.labels = source.labels;
     this.skipped = [...skipped];
-    if (source.kind === 'files') this.fileOf = (index) => join(source.root, source.paths[index]);
+    // Asked for at run time: a page imports this file, and never comes here.
+    const path = process.getBuiltinModule('node:path');
+    if (source.kind === 'files') this.fileOf = (index) => path.join(source.root, source.paths[index]);
+    this.nameOf =
+      source.kind === 'files'
+        ? (index) => path.join(source.root, source.paths[index])
+        : (index) => `${source.origin}#${source.rows[index]}`;
     const known = new Set(skipped.map(({ path }) => path));
     this.pool = new WorkerPool(source, (files) => {
       for (const file of files) {

@@ -1,6 +1,6 @@
 /** The calling side of batch-worker.ts: threads that start when there is work, are kept for the next epoch, and hold
  *  the process alive only while somebody waits for a result. */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { SkippedFile } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import type { Done, FromWorker, Job, ToWorker } from './batch-worker.ts';
@@ -66,7 +66,9 @@ class Thread {
 
   constructor(source: SampleSource | undefined, onSkipped: (files: readonly SkippedFile[]) => void, onEnd: () => void) {
     // execArgv: what the program was started with (--eval, --test, …) is not for this file.
-    this.worker = new Worker(WORKER, { workerData: source, execArgv: [], name: 'residual-batches' });
+    // Asked for at run time: a page imports this file, and never comes here.
+    const threads = process.getBuiltinModule('node:worker_threads');
+    this.worker = new threads.Worker(WORKER, { workerData: source, execArgv: [], name: 'residual-batches' });
     this.worker.unref();
     this.worker.on('message', (message: FromWorker) => {
       if (message.skipped.length > 0) onSkipped(message.skipped);

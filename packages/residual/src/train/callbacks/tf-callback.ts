@@ -26,12 +26,17 @@ export function asTfCallback(
 }
 
 class Adapter extends tfl.CustomCallback {
-  /** @param callbacks All of the run. */
+  private readonly held: { model: tfl.LayersModel | undefined };
+
   constructor(callbacks: readonly Callback[], { directory }: TfCallbackOptions) {
     const list = new CallbackList(callbacks);
     const meter = new Meter();
     let [step, epoch, batch, startedAt, rate] = [0, 0, 0, 0, 0];
-    const model = () => (this as unknown as { model: tfl.LayersModel }).model;
+    const held: { model: tfl.LayersModel | undefined } = { model: undefined };
+    const model = () => {
+      if (!held.model) throw new Error('internal: the callback has no model');
+      return held.model;
+    };
     const epochs = () => Number((this as unknown as { params: { epochs?: number } }).params.epochs ?? 0);
     const steps = () => Number((this as unknown as { params: { steps?: number | null } }).params.steps ?? 0);
     const optimizer = () => (model() as unknown as { optimizer: tf.Optimizer }).optimizer;
@@ -95,6 +100,11 @@ class Adapter extends tfl.CustomCallback {
       // Nothing has to be drawn between two batches.
       'never',
     );
+    this.held = held;
+  }
+
+  override setModel(model: unknown): void {
+    this.held.model = model as tfl.LayersModel;
   }
 }
 

@@ -29,7 +29,9 @@ export async function findDead(model: tfl.LayersModel, images: Float32Array): Pr
   if (!(spread <= SAME * Math.max(size, 1e-3))) return undefined;
   const silent = await silentLayers(model, input);
   const where =
-    silent.length === 0 ? '' : `: ${silent.length === 1 ? 'layer' : 'layers'} ${silent.join(', ')} give only zeros`;
+    silent.length === 0
+      ? ''
+      : `: ${silent.length === 1 ? `layer ${silent[0]} gives` : `layers ${silent.join(', ')} give`} only zeros`;
   return `the network gives the same answer for every image${where}`;
 }
 

@@ -37,9 +37,9 @@ export class GoodStates {
     else this.onTrial ??= state;
   }
 
-  /** A step turned out well. */
-  lived(step: number): void {
-    if (this.onTrial && step >= this.onTrial.position.step + WINDOW) {
+  /** A step turned out well; while the loss is stuck at chance nothing is trusted anew. */
+  lived(step: number, isStuck: () => boolean): void {
+    if (this.onTrial && step >= this.onTrial.position.step + WINDOW && !isStuck()) {
       this.trusted = this.onTrial;
       this.onTrial = undefined;
     }

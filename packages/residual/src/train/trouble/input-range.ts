@@ -47,7 +47,7 @@ export async function checkInputs(
   const given = await look(normalize);
   if (fits(given)) return { normalize };
   const seen = `the network would see values from ${short(given.low)} to ${short(given.high)} (standard deviation ${short(given.deviation)}), it expects about 0 to 1 or -3 to 3`;
-  for (const [candidate, what] of await candidates(dataset, normalize)) {
+  for (const [candidate, what] of await candidates(dataset, normalize, scale)) {
     if (fits(await look(candidate))) {
       const { mean, std } = candidate;
       return {
@@ -65,16 +65,15 @@ export async function checkInputs(
 async function candidates(
   dataset: Dataset,
   { mean, std }: Normalization,
+  scale: number,
 ): Promise<readonly (readonly [Normalization, string])[]> {
-  const bytes = { mean: mean.map((m) => m / 255), std: std.map((s) => s / 255) };
   const channels = dataset.imageShape[2];
+  const bytes = { mean: Array(channels).fill(0), std: Array(channels).fill(1 / 255) };
+  const divided = { mean: mean.map((m) => m / 255), std: std.map((s) => s / 255) };
   return [
-    [bytes, 'the normalisation was meant for bytes and is divided by 255'],
+    ...(scale === 1 ? [] : [[bytes, 'the model rescales bytes itself, so it is given bytes'] as const]),
+    [divided, 'the normalisation was meant for bytes and is divided by 255'],
     [await meanAndStd(dataset), 'the normalisation is replaced by that of the training images'],
-    [
-      { mean: Array(channels).fill(0), std: Array(channels).fill(1 / 255) },
-      'the model rescales bytes itself, so it is given bytes',
-    ],
   ];
 }
 

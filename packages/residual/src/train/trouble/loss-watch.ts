@@ -81,7 +81,7 @@ export class LossWatch {
     this.current = { ...this.current, seen };
     const due = this.current.probed === undefined || step >= this.current.probed + WINDOW;
     // The next step has been given to the backend already; the look comes before the one after it, on every path.
-    if (due && this.current.probeBefore === undefined && this.isStuck()) {
+    if (due && this.current.probeBefore === undefined && this.isStuck) {
       this.current = { ...this.current, probeBefore: step + 2 };
     }
     return undefined;
@@ -93,7 +93,8 @@ export class LossWatch {
     this.current = { ...rest, probed: step };
   }
 
-  private isStuck(): boolean {
+  /** Whether the last 50 steps were no better than chance: early in a run that is healthy, later it is not. */
+  get isStuck(): boolean {
     const seen = this.current.seen.slice(-WINDOW);
     if (seen.length < WINDOW) return false;
     const images = seen.reduce((sum, [, , n]) => sum + n, 0);
@@ -111,5 +112,5 @@ function median(values: readonly number[]): number {
 }
 
 function short(value: number): string {
-  return Number(value.toPrecision(3)).toString();
+  return value >= 1e6 ? value.toExponential(1).replace('e+', 'e') : Number(value.toPrecision(3)).toString();
 }
