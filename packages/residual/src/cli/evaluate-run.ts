@@ -13,7 +13,7 @@ import { evaluationJson, evaluationLines } from './evaluation-text.ts';
 import { catchInterrupt, interruptedCode } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { type LoadedRun, loadRun } from './load-run.ts';
-import { dataOptions } from './run-plan.ts';
+import { openPlanned } from './run-plan.ts';
 import { writeRunReport } from './run-report.ts';
 import { styleOf } from './style.ts';
 
@@ -81,7 +81,7 @@ async function openFor({ plan, info, folder }: LoadedRun, values: EvaluateValues
   if (values.data === undefined) {
     if (plan === undefined)
       throw new CommandError(`${folder} does not say what it was trained on`, 'name the images: --data DATA');
-    return openData(plan.data.source, dataOptions(plan));
+    return openPlanned(plan);
   }
   const { inputShape, resize } = info.preprocessing;
   return openData(values.data, {

@@ -5,7 +5,9 @@ import { readFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { version_core } from '@tensorflow/tfjs-core';
-import type { OpenOptions } from '../data/node/open.ts';
+import type { Splits } from '../data/dataset.ts';
+import { type ExclusionList, exclude, readExclusions } from '../data/node/exclude.ts';
+import { type OpenOptions, openData } from '../data/node/open.ts';
 import type { Pairs } from '../evaluate/report-data.ts';
 import { bytes } from '../evaluate/report-format.ts';
 import { writeAside } from '../models/files.ts';
@@ -29,6 +31,8 @@ export interface RunPlan {
   readonly data: {
     /** A known name, or an absolute path. */
     readonly source: string;
+    /** Samples that are left out of training and validation. */
+    readonly exclude?: ExclusionList;
   };
   /** The recipe's name. */
   readonly from: string;
@@ -64,7 +68,10 @@ export async function makePlan(
     format: 'residual-run/2',
     name: values.name ?? name(given, recipe.model.name),
     created: new Date().toISOString(),
-    data: { source: given === defaultData ? given : resolve(given) },
+    data: {
+      source: given === defaultData ? given : resolve(given),
+      ...(values.exclude === undefined ? {} : { exclude: await exclusionsOf(values.exclude) }),
+    },
     from,
     recipe,
     ...(values['checkpoint-every'] === undefined ? {} : { checkpointEvery: values['checkpoint-every'] }),
@@ -90,6 +97,22 @@ export function dataOptions(plan: RunPlan): OpenOptions {
   return dataOptionsOf(plan.recipe);
 }
 
+/** The list itself goes into the plan, with the folder that its paths are meant from. */
+async function exclusionsOf(file: string): Promise<ExclusionList> {
+  const { samples, folder } = await readExclusions(file);
+  return { samples, folder: resolve(folder) };
+}
+
+/**
+ * Opens the plan's data, without the samples that it leaves out.
+ *
+ * @throws DataError
+ */
+export async function openPlanned(plan: RunPlan): Promise<Splits> {
+  const splits = await openData(plan.data.source, dataOptions(plan));
+  return plan.data.exclude === undefined ? splits : exclude(splits, plan.data.exclude).splits;
+}
+
 /** What the machine and the software were. */
 export function environmentOf(backend: string): Pairs {
   const [processor] = cpus();
@@ -106,7 +129,13 @@ export function environmentOf(backend: string): Pairs {
 
 /** The plan's options for people. */
 export function optionPairs(plan: RunPlan): Pairs {
-  return [['source', plan.data.source], ['recipe', plan.from], ...recipePairs(plan.recipe)];
+  const left = plan.data.exclude?.samples.length;
+  return [
+    ['source', plan.data.source],
+    ...(left === undefined ? [] : [['left out', `${left} samples`] as const]),
+    ['recipe', plan.from],
+    ...recipePairs(plan.recipe),
+  ];
 }
 
 /** The command that trains the same weights again, from the recipe that the run's folder keeps. */

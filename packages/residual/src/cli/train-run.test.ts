@@ -91,3 +91,21 @@ test('predict names the readable images, reports the others, and ends with 1', a
   );
   assert.ok(Math.abs(total - 1) < 1e-5);
 });
+
+test('a list of samples is left out, logs are written, and the views of the recipe are measured beside', async () => {
+  await writeFile(join(folder, 'bad.csv'), 'sample\nphotos/red/0.png\nphotos/red/1.png\n');
+  const args = ['train', 'photos', ...small, '--epochs', '1', '--name', 'listed', '--exclude', 'bad.csv', '--csv'];
+  const set = ['--set', 'evaluation.flip=true', '--ema', '0.5', '--micro-batch', '3', '--validation', '0.4'];
+  const { code, stdout, stderr } = await residual([...args, ...set, '--json'], { cwd: folder });
+  assert.equal(code, 0, stderr);
+  const { accuracyOverViews, images } = JSON.parse(stdout);
+  assert.ok(accuracyOverViews >= 0 && accuracyOverViews <= 1);
+  const plan = JSON.parse(await readFile(join(folder, 'runs/listed/run.json'), 'utf8'));
+  assert.equal(plan.data.exclude.samples.length, 2);
+  assert.match(await readFile(join(folder, 'runs/listed/epochs.csv'), 'utf8'), /^epoch,step,loss,.*\n1,/);
+  assert.match(await readFile(join(folder, 'runs/listed/recipe.yaml'), 'utf8'), /^# The recipe of the run listed/);
+  const history = await readFile(join(folder, 'runs/listed/history.jsonl'), 'utf8');
+  const { batches } = JSON.parse(history.split('\n')[0] ?? '');
+  // 24 readable and one broken picture, of which 40 % are held out and 2 of the rest or of those left out.
+  assert.ok(batches <= 2 && images <= 10, `${batches} ${images}`);
+});

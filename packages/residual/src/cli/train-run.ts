@@ -6,11 +6,10 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { closeSplits, type Splits } from '../data/dataset.ts';
-import { openData } from '../data/node/open.ts';
 import { evaluate } from '../evaluate/metrics.ts';
 import { count, percent, plural } from '../evaluate/report-format.ts';
 import { writeError } from '../models/files.ts';
-import { modelOf, trainOptionsOf } from '../recipe/build.ts';
+import { modelOf, trainOptionsOf, viewsOf } from '../recipe/build.ts';
 import type { Callback } from '../train/callbacks/callback.ts';
 import { csvLog } from '../train/callbacks/log.ts';
 import { tensorBoard } from '../train/callbacks/tensorboard.ts';
@@ -23,7 +22,7 @@ import { diagnoseRun, diagnosisLines } from './diagnosis.ts';
 import { catchInterrupt, interruptedCode } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { findRun, latestRun, newRunFolder, runName } from './run-folders.ts';
-import { dataOptions, environmentOf, makePlan, type RunPlan, readPlan, writePlan } from './run-plan.ts';
+import { environmentOf, makePlan, openPlanned, type RunPlan, readPlan, writePlan } from './run-plan.ts';
 import { writeRunReport } from './run-report.ts';
 import { predictSamples } from './samples.ts';
 import { styleOf } from './style.ts';
@@ -55,7 +54,7 @@ export async function train(positionals: readonly string[], values: TrainValues)
   const job = begun.resume ? begun : { ...begun, plan: { ...begun.plan, environment: environmentOf(backend) } };
   const { plan, folder } = job;
 
-  const splits = await openData(plan.data.source, dataOptions(plan));
+  const splits = await openPlanned(plan);
   const model = await modelOf(plan.recipe, splits);
   for (const text of headerLines(job, splits, model.countParams(), backend, style)) say(text);
 
@@ -193,16 +192,19 @@ async function finish(
 ): Promise<number> {
   const style = styleOf(process.stderr);
   const [split, dataset] = heldOut(splits);
-  const evaluation = await evaluate(model, dataset, {
+  const options = {
     preprocessing: result.info.preprocessing,
     batchSize: plan.recipe.training.batch,
     signal,
-    onProgress: (done, total) => {
+    onProgress: (done: number, total: number) => {
       if (values.quiet !== true && line.isTerminal) {
         line.update(() => style.dim(`evaluating ${count(done)} of ${count(total)} ${split} images`));
       }
     },
-  });
+  };
+  const evaluation = await evaluate(model, dataset, options);
+  const tta = viewsOf(plan.recipe);
+  const viewed = tta && (await evaluate(model, dataset, { ...options, tta }));
   line.clear();
   const report = await writeRunReport({
     plan,
@@ -225,6 +227,7 @@ async function finish(
         run: folder,
         split,
         accuracy,
+        ...(viewed === undefined ? {} : { accuracyOverViews: viewed.accuracy }),
         loss,
         topFive,
         images,
@@ -244,6 +247,11 @@ async function finish(
     const diagnosis = diagnoseRun(await readHistory(join(folder, 'history.jsonl')), splits, plan);
     for (const text of diagnosis === undefined ? [] : diagnosisLines(diagnosis, out)) tell(text);
     for (const text of nextSteps(folder, report, split, result.info.classes, samples, out)) tell(text);
+  }
+  if (viewed !== undefined) {
+    tell(
+      `with ${tta?.flip === true ? 'mirrored' : 'moved'} views averaged, ${split} accuracy ${percent(viewed.accuracy, 2)}`,
+    );
   }
   tell(out.bold(`${split} accuracy ${percent(evaluation.accuracy)}`));
   tell(folder);

@@ -56,6 +56,13 @@ export const trainOptions = {
     default: 0,
     group: 'Data',
   },
+  exclude: {
+    kind: 'text',
+    value: 'LIST',
+    help: 'leave out the samples of a list, as residual doctor writes it',
+    default: 'none',
+    group: 'Data',
+  },
   'crop-padding': {
     kind: 'integer',
     value: 'N',

@@ -2,6 +2,7 @@
  *  The one place that knows both the recipe's words and the constructors' arguments. */
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { TestTimeAugmentation } from '../augment/index.ts';
 import { batchesPerEpoch } from '../data/batches.ts';
 import type { Normalization, Splits } from '../data/dataset.ts';
 import type { OpenOptions } from '../data/node/open.ts';
@@ -73,6 +74,11 @@ export function trainOptionsOf(recipe: Recipe, splits: Splits): TrainOptions {
     transforms: augment.map((one) => toTransform(one, side)),
     ...(normalize === undefined ? {} : { normalize }),
   };
+}
+
+/** The views that an evaluation averages beside the pictures themselves; undefined where there are none. */
+export function viewsOf({ evaluation }: Recipe): TestTimeAugmentation | undefined {
+  return evaluation.flip || evaluation.translate > 0 ? evaluation : undefined;
 }
 
 function averagesOf({ ema, lookahead }: Recipe, clock: Clock): AverageOptions {

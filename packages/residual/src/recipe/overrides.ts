@@ -58,6 +58,14 @@ export function overridden(recipe: Layered, overrides: readonly Override[]): Lay
   }, recipe);
 }
 
+/** The value of a key, written as `--set` takes it; undefined where the recipe has none. */
+export function valueOfKey(recipe: object, key: string): Plain | undefined {
+  return key.split('.').reduce<unknown>((value, word) => {
+    if (Array.isArray(value)) return value.find((item) => isSection(item) && item.name === word) ?? value[Number(word)];
+    return isSection(value) ? value[word] : undefined;
+  }, recipe) as Plain | undefined;
+}
+
 /** For `missing`: the augmentations with one more, where the one that `key` addresses is not among them. */
 function itemToAdd(data: Layered['data'], { key, value, missing }: Override): Layered['data'] | 'ignore' | undefined {
   const [section = '', name, option] = key.split('.');

@@ -127,7 +127,8 @@ export function problemOf(
   }
   if (issue.code === 'custom' && issue.params?.choices !== undefined) {
     const choices = issue.params.choices as readonly string[];
-    const last = valueAt(data, path);
+    // `randomFlip` stands for `{ name: randomFlip }`.
+    const last = valueAt(data, path) ?? valueAt(data, path.slice(0, -1));
     return issue.message === 'unknown key' ? unknownKey(path, choices, where) : notAmong(path, last, choices, where);
   }
   if (issue.code === 'custom' && issue.params?.complete === true) {

@@ -73,6 +73,11 @@ const lookahead = z.strictObject({
   ramp: duration("in which the pull grows to its strength (airbench's form)").default(0),
 });
 
+const evaluation = z.strictObject({
+  flip: flag('also measure with the predictions of each picture and its mirror image averaged').default(false),
+  translate: whole('and of views moved by so many pixels', { min: 0, max: 64 }).default(0),
+});
+
 const training = z.strictObject({
   epochs: whole('passes over the training images', { min: 1, max: 100_000 }).default(20),
   resolution: z
@@ -101,6 +106,7 @@ const sections = z.strictObject({
   ema: ema.prefault({}),
   lookahead: lookahead.prefault({}),
   training: training.prefault({}),
+  evaluation: evaluation.prefault({}),
   search: z
     .record(z.string(), z.union([z.string(), z.array(z.unknown())]))
     .meta({

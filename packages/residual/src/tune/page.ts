@@ -4,6 +4,7 @@
 import { escapeHtml, percent, plain, plural } from '../evaluate/report-format.ts';
 import { reportStyle } from '../evaluate/report-style.ts';
 import type { Plain } from '../recipe/layers.ts';
+import { valueOfKey } from '../recipe/overrides.ts';
 import { ranking } from './halving.ts';
 import { type Frame, frame, valueTicks } from './plot.ts';
 import { placeOf, valueText } from './space.ts';
@@ -14,6 +15,7 @@ type Shown = Pick<TuneResult, 'search' | 'trials' | 'results' | 'best'>;
 /** A row of the table of trials, the best first. */
 export interface TrialRow {
   readonly trial: number;
+  /** The recipe's own where the trial changed nothing. */
   readonly values: Readonly<Record<string, Plain>>;
   readonly epochs: number;
   /** Undefined where it failed or has not come to the end of a rung. */
@@ -33,8 +35,13 @@ export function trialRows({ search, trials, results, best }: Shown): readonly Tr
     const own = results.filter((one) => one.trial === trial);
     const last = own.filter(({ accuracy }) => accuracy !== undefined).at(-1);
     const failed = own.find((one) => one.failed !== undefined)?.failed;
-    const { values } = trials.find((one) => one.trial === trial) ?? {};
-    if (values === undefined) return [];
+    const begun = trials.find((one) => one.trial === trial);
+    if (begun === undefined) return [];
+    const kept = search.space.flatMap(({ key }) => {
+      const value = valueOfKey(search.recipe, key);
+      return value === undefined ? [] : [[key, value] as const];
+    });
+    const values = { ...Object.fromEntries(kept), ...begun.values };
     const whole = last?.epochs === search.rungs.at(-1);
     const note =
       trial === best?.trial
@@ -79,11 +86,8 @@ export function tunePage(shown: Shown, date: Date): string {
   const found =
     best === undefined
       ? 'No trial came to the end of a rung yet.'
-      : `Best: trial ${best.trial}, ${percent(best.result.accuracy ?? 0, 2)} of the validation images after ${plural(best.result.epochs, 'epoch')}: ` +
-        (keys
-          .map((key) => best.values[key] !== undefined && `${shortKey(key)} ${valueText(best.values[key])}`)
-          .filter(Boolean)
-          .join(', ') || 'the recipe as it stands');
+      : `Best: trial ${best.trial}${best.trial === 0 ? ' (the recipe as it stands)' : ''}, ${percent(best.result.accuracy ?? 0, 2)} of the validation images after ${plural(best.result.epochs, 'epoch')}: ` +
+        keys.map((key) => `${shortKey(key)} ${valueText(rows[0]?.values[key])}`).join(', ');
   const head = ['trial', ...keys.map(shortKey), 'epochs', 'accuracy', 'loss', ''];
   const body = rows.map(({ trial, values, epochs, accuracy, loss, note }) => {
     const cells = [
@@ -139,7 +143,14 @@ function valuePlot(shown: Shown, which: number): string {
   const { search, best } = shown;
   const dimension = search.space[which];
   if (dimension === undefined) return '';
-  const rows = trialRows(shown).filter(({ accuracy, values }) => accuracy !== undefined && dimension.key in values);
+  // The recipe's own value may lie outside of what is searched.
+  const inside = (value: Plain | undefined) => {
+    const place = value === undefined ? Number.NaN : placeOf(dimension, value);
+    return place >= 0 && place <= 1;
+  };
+  const rows = trialRows(shown).filter(
+    ({ accuracy, values }) => accuracy !== undefined && inside(values[dimension.key]),
+  );
   const title = `${dimension.key}${dimension.kind === 'range' && dimension.scale === 'log' ? ' (log scale)' : ''}`;
   const plot: Frame = frame(
     'accuracy',

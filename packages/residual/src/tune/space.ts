@@ -113,20 +113,20 @@ export function valueAt(dimension: Dimension, place: number): Plain {
   return Number(value.toPrecision(4));
 }
 
-/** Where a value lies on its dimension, from 0 to 1; for drawings. */
+/** Where a value lies on its dimension, from 0 to 1, beyond them or nowhere; for drawings. */
 export function placeOf(dimension: Dimension, value: Plain): number {
   if (dimension.kind === 'choice') {
     const index = dimension.values.findIndex((one) => JSON.stringify(one) === JSON.stringify(value));
-    return (index + 0.5) / dimension.values.length;
+    return index < 0 ? Number.NaN : (index + 0.5) / dimension.values.length;
   }
   const { low, high, scale } = dimension;
   const number = Number(value);
   return scale === 'log' ? Math.log(number / low) / Math.log(high / low) : (number - low) / (high - low);
 }
 
-/** A value of the space for people; `recipe` where the trial keeps the recipe's own. */
+/** A value of the space for people. */
 export function valueText(value: Plain | undefined): string {
-  if (value === undefined) return 'recipe';
+  if (value === undefined) return '–';
   return typeof value === 'number' ? plain(value) : typeof value === 'string' ? value : JSON.stringify(value);
 }
 
