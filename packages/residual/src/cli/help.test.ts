@@ -3,26 +3,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseArguments } from './arguments.ts';
-import type { Command } from './command.ts';
-import { doctorCommand } from './doctor.ts';
-import { evaluateCommand } from './evaluate.ts';
+import { commands } from './commands.ts';
 import { commandHelp, overview, wrap } from './help.ts';
-import { predictCommand } from './predict.ts';
-import { recipesCommand } from './recipes.ts';
 import { makeStyle } from './style.ts';
-import { summaryCommand } from './summary.ts';
-import { trainCommand } from './train.ts';
-import { tuneCommand } from './tune.ts';
 
-const commands = [
-  trainCommand,
-  recipesCommand,
-  tuneCommand,
-  evaluateCommand,
-  predictCommand,
-  summaryCommand,
-  doctorCommand,
-] as unknown as readonly Command[];
 const style = makeStyle(false);
 
 for (const command of commands) {

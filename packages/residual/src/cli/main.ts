@@ -4,29 +4,12 @@
 
 import { parseArguments } from './arguments.ts';
 import { type Command, UsageError } from './command.ts';
-import { doctorCommand } from './doctor.ts';
-import { evaluateCommand } from './evaluate.ts';
+import { commands } from './commands.ts';
 import { explain } from './explain.ts';
 import { commandHelp, overview } from './help.ts';
 import { nearest } from './nearest.ts';
-import { predictCommand } from './predict.ts';
 import { version } from './program.ts';
-import { recipesCommand } from './recipes.ts';
 import { styleOf } from './style.ts';
-import { summaryCommand } from './summary.ts';
-import { trainCommand } from './train.ts';
-import { tuneCommand } from './tune.ts';
-
-/** In the order in which they are used. Each is run with the options that it declares itself. */
-const commands = [
-  doctorCommand,
-  trainCommand,
-  recipesCommand,
-  tuneCommand,
-  evaluateCommand,
-  predictCommand,
-  summaryCommand,
-] as unknown as readonly Command[];
 
 async function run(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;

@@ -1,0 +1,23 @@
+/** All commands, in the order in which they are used: for the command line itself, its help, and the tests of both.
+ *  Each is run with the options that it declares itself. */
+
+import { augmentCommand } from './augment.ts';
+import type { Command } from './command.ts';
+import { doctorCommand } from './doctor.ts';
+import { evaluateCommand } from './evaluate.ts';
+import { predictCommand } from './predict.ts';
+import { recipesCommand } from './recipes.ts';
+import { summaryCommand } from './summary.ts';
+import { trainCommand } from './train.ts';
+import { tuneCommand } from './tune.ts';
+
+export const commands = [
+  doctorCommand,
+  augmentCommand,
+  recipesCommand,
+  trainCommand,
+  tuneCommand,
+  evaluateCommand,
+  predictCommand,
+  summaryCommand,
+] as unknown as readonly Command[];
