@@ -1,8 +1,8 @@
 /** The public list of the library `residual`: nothing else is.
  *  It runs on whatever TF.js backend is set; `import 'tfjs-backend-jit'` for the one that compiles. */
 
-export type { Picture, RandomCrop, RandomFlip, Transform } from './augment/index.ts';
-export { randomCrop, randomFlip } from './augment/index.ts';
+export type { Picture, RandomCrop, RandomFlip, RandomTransform, Transform } from './augment/index.ts';
+export { randomCrop, randomFlip, randomTransform } from './augment/index.ts';
 export type {
   Batch,
   BatchOptions,
@@ -10,6 +10,7 @@ export type {
   IdxOptions,
   ImageFolderOptions,
   ImageShape,
+  Interpolation,
   Normalization,
   OpenOptions,
   ResizeMode,
@@ -32,6 +33,24 @@ export {
 } from './data/index.ts';
 export type { ClassMetrics, EvaluateOptions, Evaluation, Mistake } from './evaluate/metrics.ts';
 export { evaluate } from './evaluate/metrics.ts';
+export type {
+  ClassMode,
+  ColorMode,
+  CsvClassMode,
+  CsvFlowOptions,
+  DirectoryFlowOptions,
+  FileFlowOptions,
+  FitOptions,
+  FlowBatch,
+  FlowOptions,
+  ImageDataGeneratorOptions,
+  ImageFlow,
+  Images,
+  ImageTargets,
+  PreprocessingFunction,
+  RepeatedFlow,
+} from './generator/index.ts';
+export { ImageDataGenerator, imageDataGenerator } from './generator/index.ts';
 export type { BatchNormalizationArgs } from './models/batch-normalization.ts';
 export { BatchNormalization, batchNormalization } from './models/batch-normalization.ts';
 export type { Convention } from './models/blocks.ts';

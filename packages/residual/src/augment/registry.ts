@@ -3,12 +3,14 @@
 import { DataError } from '../data/errors.ts';
 import { applyRandomCrop, randomCrop } from './random-crop.ts';
 import { applyRandomFlip, randomFlip } from './random-flip.ts';
+import { applyRandomTransform, randomTransform } from './random-transform.ts';
 import type { Apply, Transform } from './transform.ts';
 
 /** By name: checks the data, which may come from a file, and gives the function. */
 const registry: { readonly [N in Transform['name']]: (data: Extract<Transform, { name: N }>) => Apply } = {
   randomCrop: (data) => applyRandomCrop(randomCrop(data)),
   randomFlip: (data) => applyRandomFlip(randomFlip(data)),
+  randomTransform: (data) => applyRandomTransform(randomTransform(data)),
 };
 
 /** The names of all augmentations. */

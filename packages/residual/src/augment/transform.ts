@@ -3,6 +3,7 @@
 import type { Random } from '../data/random.ts';
 import type { RandomCrop } from './random-crop.ts';
 import type { RandomFlip } from './random-flip.ts';
+import type { RandomTransform } from './random-transform.ts';
 
 /** One picture, height × width × channels, on the scale 0–255 whether bytes or floats. */
 export interface Picture {
@@ -19,7 +20,7 @@ export interface Picture {
 export type Apply = (picture: Picture, random: Random) => Picture;
 
 /** An augmentation as plain data, told apart by `name`; each is described in its own file. */
-export type Transform = RandomCrop | RandomFlip;
+export type Transform = RandomCrop | RandomFlip | RandomTransform;
 
 /** An empty picture of another size and the same kind. */
 export function blank(like: Picture, height: number, width: number): Picture {

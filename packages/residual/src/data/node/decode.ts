@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Sharp, default as SharpModule } from 'sharp';
 import type { RawPixels } from '../bmp.ts';
 import { decodeBmp } from '../bmp.ts';
-import type { ImageShape, ResizeMode } from '../dataset.ts';
+import type { ImageShape, Interpolation, ResizeMode } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 
 export interface DecodeOptions {
@@ -17,6 +17,7 @@ export interface DecodeOptions {
 }
 
 const FITS = { cover: 'cover', contain: 'contain', stretch: 'fill' } as const;
+const KERNELS = { nearest: 'nearest', bilinear: 'linear', bicubic: 'cubic', lanczos: 'lanczos3' } as const;
 
 /**
  * Decodes one image file, or its bytes, to bytes 0–255, height × width × channels. The EXIF orientation is applied,
@@ -38,26 +39,42 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
 }
 
 /** `decodeImage` for bytes, with the reason alone in its errors. */
-export async function decodeBytes(bytes: Uint8Array, shape: ImageShape, resize: ResizeMode): Promise<Uint8Array> {
+export async function decodeBytes(
+  bytes: Uint8Array,
+  shape: ImageShape,
+  resize: ResizeMode,
+  interpolation?: Interpolation,
+): Promise<Uint8Array> {
   const format = formatOf(bytes);
-  if (format === 'bmp') return decodePixels(decodeBmp(bytes), shape, resize);
+  if (format === 'bmp') return decodePixels(decodeBmp(bytes), shape, resize, interpolation);
   const sharp = await loadSharp();
   // Libvips's `error` level refuses truncated files, but not harmless oddities that every viewer forgives.
-  return fit(sharp(bytes, { failOn: 'error', autoOrient: true }), shape, resize);
+  return fit(sharp(bytes, { failOn: 'error', autoOrient: true }), shape, resize, interpolation);
 }
 
 /** The same for pixels that are decoded already. */
-export async function decodePixels(pixels: RawPixels, shape: ImageShape, resize: ResizeMode): Promise<Uint8Array> {
+export async function decodePixels(
+  pixels: RawPixels,
+  shape: ImageShape,
+  resize: ResizeMode,
+  interpolation?: Interpolation,
+): Promise<Uint8Array> {
   const sharp = await loadSharp();
   const { data, width, height, channels } = pixels;
-  return fit(sharp(data, { raw: { width, height, channels } }), shape, resize);
+  return fit(sharp(data, { raw: { width, height, channels } }), shape, resize, interpolation);
 }
 
-async function fit(image: Sharp, shape: ImageShape, resize: ResizeMode): Promise<Uint8Array> {
+/** With four channels, transparency is kept as the fourth instead of being laid on white. */
+async function fit(
+  image: Sharp,
+  shape: ImageShape,
+  resize: ResizeMode,
+  interpolation: Interpolation = 'lanczos',
+): Promise<Uint8Array> {
   const [height, width, channels] = shape;
-  const { data, info } = await image
-    .flatten({ background: '#fff' })
-    .resize({ width, height, fit: FITS[resize], background: '#000' })
+  const opaque = channels === 4 ? image.toColourspace('srgb').ensureAlpha() : image.flatten({ background: '#fff' });
+  const { data, info } = await opaque
+    .resize({ width, height, fit: FITS[resize], background: '#000', kernel: KERNELS[interpolation] })
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { ImageShape, ResizeMode, SkippedFile } from '../dataset.ts';
+import type { ImageShape, Interpolation, ResizeMode, SkippedFile } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import type { DecodedSamples } from '../produce.ts';
 import { samplesByClass } from '../split.ts';
@@ -15,6 +15,8 @@ interface Target {
   /** The size that samples are brought to. */
   readonly shape: ImageShape;
   readonly resize: ResizeMode;
+  /** Default `lanczos`. */
+  readonly interpolation?: Interpolation;
 }
 
 /** Decoded images in memory that all threads share. */
@@ -111,8 +113,8 @@ export class SampleReader {
       }
     }
     if (corrupt === 'drop') return undefined;
-    const name = this.source.classes[this.source.labels[requested]];
-    throw new DataError(`none of the images of class '${name}' can be read`);
+    const name: string | undefined = this.source.classes[this.source.labels[requested]];
+    throw new DataError(`none of the images ${name === undefined ? '' : `of class '${name}' `}can be read`);
   }
 
   /** The sample itself, then the others of its class in ascending order, round to where it began. */
@@ -133,7 +135,7 @@ export class SampleReader {
     } catch (error) {
       throw fileProblem(error);
     }
-    return decodeBytes(bytes, source.shape, source.resize);
+    return decodeBytes(bytes, source.shape, source.resize, source.interpolation);
   }
 
   /** Half a millisecond in sharp, so it is done once where there is room to keep the result. */
@@ -148,7 +150,7 @@ export class SampleReader {
       source.pixels.subarray(source.rows[index] * length, (source.rows[index] + 1) * length),
     );
     const pixels = { data, height, width, channels: channels === 1 ? 1 : 3 } as const;
-    const image = await decodePixels(pixels, source.shape, source.resize);
+    const image = await decodePixels(pixels, source.shape, source.resize, source.interpolation);
     if (resized !== undefined && slot !== undefined) {
       slot.set(image);
       Atomics.store(resized.filled, index, 1);
