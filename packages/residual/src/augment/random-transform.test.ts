@@ -24,7 +24,12 @@ const NEAREST = randomTransform();
 
 function noise(height: number, width: number, channels: number, seed = 1): Picture {
   const random = Random.at(seed);
-  return { data: Uint8Array.from({ length: height * width * channels }, () => random.integer(256)), height, width, channels };
+  return {
+    data: Uint8Array.from({ length: height * width * channels }, () => random.integer(256)),
+    height,
+    width,
+    channels,
+  };
 }
 
 function grey(...rows: readonly (readonly number[])[]): Picture {
@@ -108,7 +113,10 @@ test('turn, shift, shear and zoom compose as Keras says, on odd and non-square s
         const found = applyParameters(picture, parameters, randomTransform({ fillMode, cval: 99 })).data;
         const wanted = reference(picture, parameters, fillMode, 99);
         for (let k = 0; k < found.length; k++, compared++) {
-          assert.ok(Math.abs(found[k] - wanted[k]) < 1e-3, `${fillMode} ${height}x${width}: ${found[k]} for ${wanted[k]}`);
+          assert.ok(
+            Math.abs(found[k] - wanted[k]) < 1e-3,
+            `${fillMode} ${height}x${width}: ${found[k]} for ${wanted[k]}`,
+          );
         }
       }
     }
@@ -179,7 +187,10 @@ test('brightness multiplies and clips, on the scale of bytes, of 0 to 1, and bey
 });
 
 const draws = (options: RandomTransformOptions, name: keyof TransformParameters, count = 4000) =>
-  Array.from({ length: count }, (_, i) => drawParameters(randomTransform(options), 40, 80, Random.at(5, i))[name] as number);
+  Array.from(
+    { length: count },
+    (_, i) => drawParameters(randomTransform(options), 40, 80, Random.at(5, i))[name] as number,
+  );
 
 function mustSpan(values: readonly number[], lowest: number, highest: number): void {
   const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -223,7 +234,10 @@ test('both axes are zoomed by themselves, and half of the pictures are flipped',
 
 test('each parameter has a stream of its own: another argument changes nothing that it draws', () => {
   const alone = draws({ rotationRange: 20 }, 'theta', 20);
-  assert.deepEqual(draws({ rotationRange: 20, zoomRange: 0.2, horizontalFlip: true, widthShiftRange: 3 }, 'theta', 20), alone);
+  assert.deepEqual(
+    draws({ rotationRange: 20, zoomRange: 0.2, horizontalFlip: true, widthShiftRange: 3 }, 'theta', 20),
+    alone,
+  );
 });
 
 test('without arguments a picture comes back as it is, and the input is never changed', () => {
@@ -238,7 +252,12 @@ test('without arguments a picture comes back as it is, and the input is never ch
 });
 
 test('it is plain data: by JSON and the registry, the same picture', () => {
-  const transform = randomTransform({ rotationRange: 20, zoomRange: 0.2, horizontalFlip: true, brightnessRange: [0.5, 1] });
+  const transform = randomTransform({
+    rotationRange: 20,
+    zoomRange: 0.2,
+    horizontalFlip: true,
+    brightnessRange: [0.5, 1],
+  });
   const copy = JSON.parse(JSON.stringify(transform)) as typeof transform;
   const picture = noise(9, 13, 3);
   for (let i = 0; i < 5; i++) {
@@ -272,7 +291,8 @@ test('impossible values are named', () => {
   for (const [options, message] of cases) {
     assert.throws(
       () => randomTransform(options),
-      (error) => error instanceof DataError && message.test(error.message) && error.message.startsWith('randomTransform: '),
+      (error) =>
+        error instanceof DataError && message.test(error.message) && error.message.startsWith('randomTransform: '),
       JSON.stringify(options),
     );
   }
