@@ -1,8 +1,51 @@
 /** The public list of the library `residual`: nothing else is.
  *  It runs on whatever TF.js backend is set; `import 'tfjs-backend-jit'` for the one that compiles. */
 
-export type { Picture, RandomCrop, RandomFlip, RandomTransform, Transform } from './augment/index.ts';
-export { randomCrop, randomFlip, randomTransform } from './augment/index.ts';
+export type {
+  AlternatingFlip,
+  AugMix,
+  ColorJitter,
+  CutMix,
+  Cutout,
+  FillMode,
+  GaussianBlur,
+  Mixup,
+  Picture,
+  RandAugment,
+  RandomAffine,
+  RandomCrop,
+  RandomErasing,
+  RandomFlip,
+  RandomGrayscale,
+  RandomResizedCrop,
+  RandomTransform,
+  TestTimeAugmentation,
+  Transform,
+  TrivialAugment,
+} from './augment/index.ts';
+export {
+  alternatingFlip,
+  augMix,
+  augment,
+  colorJitter,
+  cutMix,
+  cutout,
+  gaussianBlur,
+  mixup,
+  parseTransforms,
+  randAugment,
+  randomAffine,
+  randomCrop,
+  randomErasing,
+  randomFlip,
+  randomGrayscale,
+  randomResizedCrop,
+  randomTransform,
+  transformNames,
+  transformOf,
+  transformOptions,
+  trivialAugment,
+} from './augment/index.ts';
 export type {
   Batch,
   BatchOptions,

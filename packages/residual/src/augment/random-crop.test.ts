@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Random } from '../data/random.ts';
-import { applyRandomCrop, randomCrop } from './random-crop.ts';
+import { augment } from './augment.ts';
+import { randomCrop } from './random-crop.ts';
+import type { Picture } from './transform.ts';
+
+function crop(picture: Picture, options: Parameters<typeof randomCrop>[0], index: number): Picture {
+  return augment(picture, [randomCrop(options)], { seed: 3, index });
+}
 
 /** The definition: pad the whole picture, then cut a window out. */
 function reference(
@@ -39,7 +44,6 @@ for (const fill of ['zero', 'reflect'] as const) {
     test(`a crop of ${height}x${width}x${channels} with ${fill} padding ${padding} is a window of the padded picture`, () => {
       const length = height * width * channels;
       const picture = { data: Uint8Array.from({ length }, (_, i) => i + 1), height, width, channels };
-      const apply = applyRandomCrop(randomCrop({ padding, fill }));
       const windows = new Map<string, string>();
       for (let top = 0; top <= 2 * padding; top++) {
         for (let left = 0; left <= 2 * padding; left++) {
@@ -49,7 +53,7 @@ for (const fill of ['zero', 'reflect'] as const) {
       }
       const seen = new Set<string>();
       for (let i = 0; i < 1500; i++) {
-        const window = windows.get([...apply(picture, Random.at(3, i)).data].join());
+        const window = windows.get([...crop(picture, { padding, fill }, i).data].join());
         assert.ok(window !== undefined, 'a result that is no window of the padded picture');
         seen.add(window);
       }
@@ -60,16 +64,15 @@ for (const fill of ['zero', 'reflect'] as const) {
 
 test('a shift wider than the picture leaves black', () => {
   const picture = { data: Uint8Array.from([9]), height: 1, width: 1, channels: 1 };
-  const apply = applyRandomCrop(randomCrop({ padding: 3 }));
-  const values = new Set(Array.from({ length: 100 }, (_, i) => apply(picture, Random.at(i)).data[0]));
+  const values = new Set(Array.from({ length: 100 }, (_, i) => crop(picture, { padding: 3 }, i).data[0]));
   assert.deepEqual(values, new Set([0, 9]));
 });
 
 test('floats keep their values, and padding 0 changes nothing', () => {
   const picture = { data: Float32Array.from([0.5, -2, 256]), height: 1, width: 3, channels: 1 };
-  const shifted = applyRandomCrop(randomCrop({ padding: 1 }))(picture, Random.at(5, 2));
+  const shifted = crop(picture, { padding: 1 }, 2);
   assert.ok(shifted.data instanceof Float32Array);
-  assert.equal(applyRandomCrop(randomCrop({ padding: 0 }))(picture, Random.at(0)), picture);
+  assert.equal(crop(picture, { padding: 0 }, 0), picture);
 });
 
 test('impossible values are refused', () => {
@@ -77,12 +80,11 @@ test('impossible values are refused', () => {
   assert.throws(() => randomCrop({ padding: 1.5 }), { name: 'DataError' });
   assert.throws(() => randomCrop({ fill: 'mean' as 'zero' }), {
     name: 'DataError',
-    message: /'zero' or 'reflect', received 'mean'/,
+    message: /one of 'zero', 'reflect', received 'mean'/,
   });
   const picture = { data: new Uint8Array(4), height: 2, width: 2, channels: 1 };
-  const apply = applyRandomCrop(randomCrop({ padding: 2, fill: 'reflect' }));
   assert.throws(
-    () => Array.from({ length: 9 }, (_, i) => apply(picture, Random.at(i))),
+    () => Array.from({ length: 9 }, (_, i) => crop(picture, { padding: 2, fill: 'reflect' }, i)),
     /reflect padding of 2 .* 2 x 2/,
   );
 });

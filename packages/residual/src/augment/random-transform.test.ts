@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DataError } from '../data/errors.ts';
 import { Random } from '../data/random.ts';
+import { augment } from './augment.ts';
+import { parseTransforms } from './parse.ts';
 import type { RandomTransformOptions, TransformParameters } from './random-transform.ts';
-import { applyParameters, applyRandomTransform, drawParameters, randomTransform } from './random-transform.ts';
-import { prepareTransforms } from './registry.ts';
+import { applyParameters, drawParameters, randomTransform } from './random-transform.ts';
 import type { Picture } from './transform.ts';
 import type { FillMode } from './warp.ts';
 
@@ -20,7 +21,6 @@ const STILL: TransformParameters = {
   channelShift: 0,
   brightness: 1,
 };
-const NEAREST = randomTransform();
 
 function noise(height: number, width: number, channels: number, seed = 1): Picture {
   const random = Random.at(seed);
@@ -243,9 +243,9 @@ test('each parameter has a stream of its own: another argument changes nothing t
 test('without arguments a picture comes back as it is, and the input is never changed', () => {
   const picture = noise(6, 5, 3);
   const copy = picture.data.slice();
-  assert.equal(applyRandomTransform(NEAREST)(picture, Random.at(1)), picture);
+  assert.equal(augment(picture, [randomTransform()]), picture);
   const all = randomTransform({ rotationRange: 90, channelShiftRange: 9, brightnessRange: [0.1, 2], zoomRange: 0.5 });
-  const changed = applyRandomTransform(all)(picture, Random.at(1));
+  const changed = augment(picture, [all]);
   assert.deepEqual(picture.data, copy);
   assert.ok(changed.data instanceof Float32Array);
   assert.deepEqual([changed.height, changed.width, changed.channels], [6, 5, 3]);
@@ -261,30 +261,40 @@ test('it is plain data: by JSON and the registry, the same picture', () => {
   const copy = JSON.parse(JSON.stringify(transform)) as typeof transform;
   const picture = noise(9, 13, 3);
   for (let i = 0; i < 5; i++) {
-    const [a, b] = [transform, copy].map((t) => prepareTransforms([t])(picture, Random.at(2, i)).data);
+    const [a, b] = [transform, copy].map((t) => augment(picture, [t], { seed: 2, index: i }).data);
     assert.deepEqual(a, b);
     assert.notDeepEqual([...a], [...picture.data]);
   }
+  const [parsed] = parseTransforms(
+    'randomTransform(rotationRange=20,zoomRange=0.2,horizontalFlip=true,brightnessRange=[0.5,1])',
+  );
+  assert.deepEqual(parsed, transform);
 });
 
 test('impossible values are named', () => {
   const cases: readonly [options: object, message: RegExp][] = [
-    [{ rotationRange: -1 }, /rotationRange must be degrees from 0 to 360, received -1$/],
-    [{ rotationRange: Number.NaN }, /rotationRange .*received null/],
-    [{ shearRange: 90 }, /shearRange must be degrees from 0 to less than 90, received 90$/],
-    [{ zoomRange: 1 }, /zoomRange must be .*received 1$/],
+    [{ rotationRange: -1 }, /rotationRange must be from 0 to 360, received -1$/],
+    [{ rotationRange: Number.NaN }, /rotationRange .*received NaN$/],
+    [{ shearRange: 90 }, /shearRange must be from 0 to 89, received 90$/],
+    [{ zoomRange: 1 }, /zoomRange must be from 0 to 0.99, received 1$/],
     [{ zoomRange: -0.5 }, /zoomRange/],
-    [{ zoomRange: [1.2, 0.8] }, /zoomRange must be .*received \[1.2,0.8\]$/],
+    [
+      { zoomRange: [1.2, 0.8] },
+      /zoomRange must be two numbers from 0.01 to 100, the smaller first, received 1.2, 0.8$/,
+    ],
     [{ zoomRange: [0, 1] }, /zoomRange/],
     [{ zoomRange: [1, 2, 3] }, /zoomRange/],
-    [{ widthShiftRange: -0.1 }, /widthShiftRange must be a number from 0 up/],
-    [{ heightShiftRange: [] }, /heightShiftRange must be .*received \[\]$/],
-    [{ channelShiftRange: -5 }, /channelShiftRange must be a number from 0 up, received -5$/],
-    [{ brightnessRange: [1, 0.5] }, /brightnessRange must be .*received \[1,0.5\]$/],
+    [{ widthShiftRange: -0.1 }, /widthShiftRange must be from 0 up, received -0.1$/],
+    [{ heightShiftRange: [] }, /heightShiftRange must be a number from 0 up or a list of numbers, received \[\]$/],
+    [{ channelShiftRange: -5 }, /channelShiftRange must be from 0 up, received -5$/],
+    [
+      { brightnessRange: [1, 0.5] },
+      /brightnessRange must be two numbers from 0 up, the smaller first, received 1, 0.5$/,
+    ],
     [{ brightnessRange: [-1, 1] }, /brightnessRange/],
     [{ brightnessRange: 0.2 }, /brightnessRange/],
-    [{ fillMode: 'mirror' }, /fillMode must be one of nearest, reflect, wrap, constant, received "mirror"$/],
-    [{ cval: Number.POSITIVE_INFINITY }, /cval must be a finite number/],
+    [{ fillMode: 'mirror' }, /fillMode must be one of 'nearest', 'reflect', 'wrap', 'constant', received 'mirror'$/],
+    [{ cval: Number.POSITIVE_INFINITY }, /cval must be a finite number, received Infinity$/],
     [{ horizontalFlip: 1 }, /horizontalFlip must be true or false, received 1$/],
     [{ interpolationOrder: 3 }, /interpolationOrder must be 0 \(nearest\) or 1 \(bilinear\), received 3$/],
   ];

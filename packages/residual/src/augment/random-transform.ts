@@ -2,7 +2,8 @@
  *  The part of ImageDataGenerator that is plain data, so that a worker, a recipe and `train` can use it. */
 import { DataError } from '../data/errors.ts';
 import type { Random } from '../data/random.ts';
-import type { Apply, Picture } from './transform.ts';
+import { between, choice, range } from './limits.ts';
+import type { Picture, Plan } from './transform.ts';
 import type { Affine, FillMode, Size } from './warp.ts';
 import { aboutCentre, compose, fillModes, identity, mirrorColumns, mirrorRows, translate, warp, zoom } from './warp.ts';
 
@@ -30,6 +31,22 @@ export type RandomTransformOptions = Partial<Omit<RandomTransform, 'name' | 'zoo
   readonly zoomRange?: number | readonly [lowest: number, highest: number];
 };
 
+/** All of them, by name. */
+export const randomTransformOptions = [
+  'rotationRange',
+  'widthShiftRange',
+  'heightShiftRange',
+  'shearRange',
+  'zoomRange',
+  'channelShiftRange',
+  'brightnessRange',
+  'horizontalFlip',
+  'verticalFlip',
+  'fillMode',
+  'cval',
+  'interpolationOrder',
+] as const satisfies readonly (keyof RandomTransformOptions)[];
+
 /**
  * The random part of Keras's ImageDataGenerator; each argument is described at `ImageDataGeneratorOptions`. The result
  * is a float picture on the scale of its input.
@@ -39,55 +56,41 @@ export type RandomTransformOptions = Partial<Omit<RandomTransform, 'name' | 'zoo
  * @example randomTransform({ rotationRange: 20, widthShiftRange: 0.2, zoomRange: 0.2, horizontalFlip: true })
  */
 export function randomTransform(options: RandomTransformOptions = {}, caller = 'randomTransform'): RandomTransform {
-  const { zoomRange = 0, brightnessRange = null, fillMode = 'nearest', cval = 0 } = options;
-  const { widthShiftRange = 0, heightShiftRange = 0, horizontalFlip = false, verticalFlip = false } = options;
-  const { rotationRange = 0, shearRange = 0, channelShiftRange = 0, interpolationOrder = 1 } = options;
-  const check = (ok: boolean, rule: string, value: unknown) => {
-    if (!ok) throw new DataError(`${caller}: ${rule}, received ${JSON.stringify(value) ?? String(value)}`);
-  };
-  const size = (value: unknown) => typeof value === 'number' && value >= 0 && Number.isFinite(value);
-  check(size(rotationRange) && rotationRange <= 360, 'rotationRange must be degrees from 0 to 360', rotationRange);
-  check(size(shearRange) && shearRange < 90, 'shearRange must be degrees from 0 to less than 90', shearRange);
-  check(size(channelShiftRange), 'channelShiftRange must be a number from 0 up', channelShiftRange);
-  for (const [name, value] of Object.entries({ widthShiftRange, heightShiftRange })) {
-    const rule = `${name} must be a number from 0 up, or a list of finite numbers`;
-    check(Array.isArray(value) ? value.length > 0 && value.every(Number.isFinite) : size(value), rule, value);
-  }
-  const zoom = typeof zoomRange === 'number' ? ([1 - zoomRange, 1 + zoomRange] as const) : zoomRange;
-  const zoomRule = 'zoomRange must be a number from 0 to less than 1, or [lowest, highest] with 0 < lowest <= highest';
-  check((typeof zoomRange !== 'number' || zoomRange >= 0) && isRange(zoom) && zoom[0] > 0, zoomRule, zoomRange);
-  const brightnessRule = 'brightnessRange must be [lowest, highest] with 0 <= lowest <= highest';
-  check(
-    brightnessRange === null || (isRange(brightnessRange) && brightnessRange[0] >= 0),
-    brightnessRule,
-    brightnessRange,
-  );
+  const { zoomRange = 0, brightnessRange = null, interpolationOrder = 1, cval = 0 } = options;
+  const { horizontalFlip = false, verticalFlip = false } = options;
   for (const [name, value] of Object.entries({ horizontalFlip, verticalFlip })) {
-    check(typeof value === 'boolean', `${name} must be true or false`, value);
+    if (typeof value !== 'boolean') throw new DataError(`${caller}: ${name} must be true or false, received ${value}`);
   }
-  check(fillModes.includes(fillMode), `fillMode must be one of ${fillModes.join(', ')}`, fillMode);
-  check(Number.isFinite(cval), 'cval must be a finite number', cval);
-  const orderRule = 'interpolationOrder must be 0 (nearest) or 1 (bilinear)';
-  check(interpolationOrder === 0 || interpolationOrder === 1, orderRule, interpolationOrder);
+  if (!Number.isFinite(cval)) throw new DataError(`${caller}: cval must be a finite number, received ${cval}`);
+  if (interpolationOrder !== 0 && interpolationOrder !== 1) {
+    const rule = 'interpolationOrder must be 0 (nearest) or 1 (bilinear)';
+    throw new DataError(`${caller}: ${rule}, received ${interpolationOrder}`);
+  }
+  const zoom =
+    typeof zoomRange === 'number'
+      ? ([1 - between(caller, 'zoomRange', zoomRange, 0, 0.99), 1 + zoomRange] as const)
+      : range(caller, 'zoomRange', zoomRange, 0.01, 100);
   return {
     name: 'randomTransform',
-    rotationRange,
-    widthShiftRange,
-    heightShiftRange,
-    shearRange,
-    zoomRange: [zoom[0], zoom[1]],
-    channelShiftRange,
-    brightnessRange: brightnessRange === null ? null : [brightnessRange[0], brightnessRange[1]],
+    rotationRange: between(caller, 'rotationRange', options.rotationRange ?? 0, 0, 360),
+    widthShiftRange: shiftRange(caller, 'widthShiftRange', options.widthShiftRange ?? 0),
+    heightShiftRange: shiftRange(caller, 'heightShiftRange', options.heightShiftRange ?? 0),
+    shearRange: between(caller, 'shearRange', options.shearRange ?? 0, 0, 89),
+    zoomRange: zoom,
+    channelShiftRange: between(caller, 'channelShiftRange', options.channelShiftRange ?? 0, 0),
+    brightnessRange: brightnessRange === null ? null : range(caller, 'brightnessRange', brightnessRange, 0),
     horizontalFlip,
     verticalFlip,
-    fillMode,
+    fillMode: choice(caller, 'fillMode', options.fillMode ?? 'nearest', fillModes),
     cval,
     interpolationOrder,
   };
 }
 
-function isRange(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[0] <= value[1];
+function shiftRange(caller: string, name: string, value: number | readonly number[]): number | readonly number[] {
+  if (!Array.isArray(value)) return between(caller, name, value as number, 0);
+  if (value.length > 0 && value.every(Number.isFinite)) return [...value];
+  throw new DataError(`${caller}: ${name} must be a number from 0 up or a list of numbers, received [${value}]`);
 }
 
 /** One draw, under Keras's names but in x and y as people mean them: x to the right, y down. */
@@ -163,14 +166,16 @@ export function transformMatrix(parameters: TransformParameters, size: Size): Af
   return compose(map, vertical, parameters.flipHorizontal ? mirrorColumns(size) : identity);
 }
 
-export function applyRandomTransform(settings: RandomTransform): Apply {
-  return (picture, random) => {
-    const parameters = drawParameters(settings, picture.height, picture.width, random);
-    return applyParameters(picture, parameters, settings);
+export function planRandomTransform(settings: RandomTransform): Plan {
+  return ({ height, width }, random) => {
+    const parameters = drawParameters(settings, height, width, random);
+    return [{ kind: 'redraw', redraw: (picture) => applyParameters(picture, parameters, settings) }];
   };
 }
 
-/** Keras's `apply_transform`, with the same parameters for every channel. */
+/**
+ * Keras's `apply_transform`. In floats, as there: what lies between bytes is kept, so it is no `warp` step, which rounds.
+ */
 export function applyParameters(
   picture: Picture,
   parameters: TransformParameters,

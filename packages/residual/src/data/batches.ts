@@ -41,6 +41,10 @@ export interface Batch {
   /** Which sample each image is. */
   readonly indices: Int32Array;
   readonly size: number;
+  /** With mixup or CutMix: the label of the image that was mixed into each. */
+  readonly partners?: Int32Array<ArrayBuffer>;
+  /** With mixup or CutMix: the part of each image that is its own, 0 to 1; the rest is its partner's. */
+  readonly shares?: Float32Array<ArrayBuffer>;
 }
 
 /**
@@ -87,8 +91,10 @@ export async function* batches(dataset: Dataset, options: BatchOptions): AsyncGe
       }
       const produced = await pending.shift();
       if (produced === undefined) throw new Error('internal: no batch is pending');
-      const { images, indices } = produced;
-      yield { batch, images, indices, labels: indices.map((i) => dataset.labels[i]), size: indices.length };
+      const { images, indices, mixture } = produced;
+      const labels = indices.map((i) => dataset.labels[i]);
+      const mixed = mixture && { partners: mixture.partners.map((place) => labels[place]), shares: mixture.shares };
+      yield { batch, images, indices, labels, size: indices.length, ...mixed };
     }
   } finally {
     stop.abort();

@@ -1,5 +1,6 @@
 /** One labelled set of images behind one type, whatever files it comes from.
  *  Everything downstream (training, evaluation, statistics) knows this type only. */
+import type { Mixture } from '../augment/mix.ts';
 import type { Transform } from '../augment/transform.ts';
 
 /** Height, width, channels. */
@@ -43,6 +44,8 @@ export interface ProducedBatch {
   readonly images: Float32Array<ArrayBuffer>;
   /** The samples that the images show: as requested, but for corrupt files. */
   readonly indices: Int32Array;
+  /** What mixup or CutMix did, where it was asked for. */
+  readonly mixture?: Mixture;
 }
 
 /**

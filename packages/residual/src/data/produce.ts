@@ -1,9 +1,12 @@
-/** The last steps before the network: augmentation and normalisation of decoded bytes, sample by sample.
+/** The last steps before the network: augmentation and normalisation of decoded pictures, sample by sample.
  *  Pure, so that a worker thread, a browser's worker and a test make the same bits. */
+import { drawOn } from '../augment/augment.ts';
+import { mixImages } from '../augment/mix.ts';
 import { prepareTransforms } from '../augment/registry.ts';
-import type { Picture } from '../augment/transform.ts';
-import type { BatchRequest, ImageShape, Normalization, ProducedBatch } from './dataset.ts';
+import type { Picture, Transform } from '../augment/transform.ts';
+import type { BatchRequest, ImageShape, ProducedBatch } from './dataset.ts';
 import { DataError } from './errors.ts';
+import { prepareNormalization } from './normalize.ts';
 import { Random, streams } from './random.ts';
 
 /** Samples as `Dataset.read` gives them, with the sample that was asked for in each place. */
@@ -24,47 +27,90 @@ export interface DecodedSamples {
 export function finishBatch(samples: DecodedSamples, shape: ImageShape, request: BatchRequest): ProducedBatch {
   const [height, width, channels] = shape;
   const length = height * width * channels;
-  const images = new Float32Array(samples.indices.length * length);
-  const normalize = prepareNormalization(request.normalize, channels);
-  const apply = prepareTransforms(request.transforms);
-  const epoch = Random.at(request.seed, streams.augment, request.epoch);
-  for (let i = 0; i < samples.indices.length; i++) {
-    const data = samples.images.subarray(i * length, (i + 1) * length);
-    const picture = apply({ data, height, width, channels }, epoch.fork(samples.requested[i]));
-    if (picture.height !== height || picture.width !== width || picture.channels !== channels) {
-      const names = request.transforms.map((t) => t.name).join(', ');
-      throw new DataError(
-        `the augmentations (${names}) must keep the size ${shape.join(' x ')}, they made ${picture.height} x ${picture.width} x ${picture.channels}`,
-      );
-    }
-    normalize(picture, images, i * length);
-  }
-  return { images, indices: samples.indices };
+  const maker = new BatchMaker(shape, { ...request, indices: samples.requested });
+  samples.indices.forEach((index, place) => {
+    const data = samples.images.subarray(place * length, (place + 1) * length);
+    maker.add(place, index, { data, height, width, channels });
+  });
+  return maker.finish();
 }
 
-/** Writes (value / 255 − mean) / std, rounded to float32 once, whether the picture holds bytes or floats. */
-function prepareNormalization(normalize: Normalization, channels: number) {
-  const { mean, std } = normalize;
-  if (mean.length !== channels || std.length !== channels) {
-    throw new DataError(
-      `normalize needs a mean and a std for each of ${channels} channel(s), received ${mean.length} and ${std.length}`,
-    );
+/**
+ * The short side of the pictures that a list of augmentations wants to begin with, in pixels; undefined for pictures of
+ * the network's own size.
+ */
+export function decodeSizeOf([first]: readonly Transform[], [height, width]: ImageShape): number | undefined {
+  return first?.name === 'randomResizedCrop' ? (first.decodeSize ?? 2 * Math.max(height, width)) : undefined;
+}
+
+/** One batch in the making. Pictures are added in any order, and each is finished at once. */
+export class BatchMaker {
+  private readonly shape: ImageShape;
+  private readonly request: BatchRequest;
+  private readonly images: Float32Array<ArrayBuffer>;
+  private readonly indices: Int32Array<ArrayBuffer>;
+  private readonly transforms: ReturnType<typeof prepareTransforms>;
+  private readonly normalize: ReturnType<typeof prepareNormalization>;
+  private readonly mean: readonly number[];
+  private readonly epoch: Random;
+
+  /** @throws DataError for unknown augmentations, or a normalisation for another number of channels */
+  constructor(shape: ImageShape, request: BatchRequest) {
+    this.shape = shape;
+    this.request = request;
+    this.images = new Float32Array(request.indices.length * this.length);
+    this.indices = new Int32Array(request.indices.length).fill(-1);
+    this.transforms = prepareTransforms(request.transforms);
+    this.normalize = prepareNormalization(request.normalize, shape[2]);
+    this.mean = request.normalize.mean.map((value) => value * 255);
+    this.epoch = Random.at(request.seed, streams.augment, request.epoch);
   }
-  if (![...mean, ...std].every(Number.isFinite) || std.some((value) => value <= 0)) {
-    throw new DataError(
-      `normalize needs finite means and positive stds, received mean ${mean.join(', ')} and std ${std.join(', ')}`,
-    );
-  }
-  // A byte has 256 values: looked up rather than divided.
-  const tables = mean.map((m, c) => Float32Array.from({ length: 256 }, (_, value) => (value / 255 - m) / std[c]));
-  return ({ data }: Picture, out: Float32Array, offset: number): void => {
-    for (let c = 0; c < channels; c++) {
-      if (data instanceof Uint8Array) {
-        const table = tables[c];
-        for (let i = c; i < data.length; i += channels) out[offset + i] = table[data[i]];
-      } else {
-        for (let i = c; i < data.length; i += channels) out[offset + i] = (data[i] / 255 - mean[c]) / std[c];
-      }
+
+  /**
+   * @param place in the batch
+   * @param index of the sample that the picture shows, which stands in for the requested one where that is corrupt
+   * @throws DataError where the augmentations leave another size than the data set's
+   */
+  add(place: number, index: number, picture: Picture): void {
+    const [height, width, channels] = this.shape;
+    const { seed, epoch, indices, transforms } = this.request;
+    const requested = indices[place];
+    const sample = { seed, epoch, index: requested, target: { height, width }, mean: this.mean };
+    const drawn = drawOn(picture, this.transforms.plans, this.epoch.fork(requested), sample).finish();
+    const made = drawn.picture;
+    if (made.height !== height || made.width !== width || made.channels !== channels) {
+      const names = transforms.map((t) => t.name).join(', ');
+      throw new DataError(
+        `the augmentations (${names}) must keep the size ${this.shape.join(' x ')}, they made ${made.height} x ${made.width} x ${made.channels}`,
+      );
     }
-  };
+    this.normalize(made, drawn.colors, this.images, place * this.length);
+    this.indices[place] = index;
+  }
+
+  /** The batch without the places to which nothing was added. */
+  finish(): ProducedBatch {
+    const { images, indices } = withoutGaps(this.images, this.indices, this.length);
+    const { mixers } = this.transforms;
+    if (mixers.length === 0 || indices.length === 0) return { images, indices };
+    const [height, width] = this.shape;
+    // The first sample that was asked for names the batch: no other of this epoch begins with it.
+    const random = Random.at(this.request.seed, streams.mix, this.request.epoch, this.request.indices[0]);
+    const mixture = mixImages(mixers, images, indices.length, { height, width }, random);
+    return { images, indices, mixture };
+  }
+
+  private get length(): number {
+    return this.shape[0] * this.shape[1] * this.shape[2];
+  }
+}
+
+/** Closes the gaps. */
+function withoutGaps(images: Float32Array<ArrayBuffer>, indices: Int32Array<ArrayBuffer>, length: number) {
+  if (!indices.includes(-1)) return { images, indices };
+  const there = Array.from(indices.keys()).filter((i) => indices[i] >= 0);
+  there.forEach((from, to) => {
+    images.copyWithin(to * length, from * length, (from + 1) * length);
+  });
+  return { images: images.slice(0, there.length * length), indices: Int32Array.from(there, (i) => indices[i]) };
 }

@@ -9,7 +9,7 @@ const ROTATIONS = [
 const PARITY = 0x1bd11bda;
 
 /** The first path element of each use of a seed, so that no two uses share numbers. */
-export const streams = { order: 1, augment: 2, split: 3, statistics: 4, subset: 5 } as const;
+export const streams = { order: 1, augment: 2, split: 3, statistics: 4, subset: 5, flip: 6, mix: 7 } as const;
 
 /** The 64-bit block that key (k0, k1) gives for counter (c0, c1), as two 32-bit words. */
 export function threefry(k0: number, k1: number, c0: number, c1: number): [number, number] {

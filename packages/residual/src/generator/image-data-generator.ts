@@ -2,8 +2,8 @@
  *  For those who come with the guide in hand; `imageFolder` and `train` are this library's own way. */
 
 import type * as tf from '@tensorflow/tfjs-core';
-import { applyRandomTransform } from '../augment/random-transform.ts';
-import type { Transform } from '../augment/transform.ts';
+import { applyParameters, drawParameters } from '../augment/random-transform.ts';
+import type { Picture, Transform } from '../augment/transform.ts';
 import type { Normalization } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
 import { Random, streams } from '../data/random.ts';
@@ -191,13 +191,17 @@ function prepared({ data, size, shape }: ImageValues, settings: GeneratorSetting
   const length = valuesOf(shape);
   const times = augment ? rounds : 1;
   const images = new Float32Array(times * data.length);
-  const change = augment && settings.transform !== undefined ? applyRandomTransform(settings.transform) : undefined;
+  const transform = augment ? settings.transform : undefined;
   for (let round = 0; round < times; round++) {
     const random = Random.at(seed, streams.statistics, round);
     for (let i = 0; i < size; i++) {
-      const picture = { data: data.subarray(i * length, (i + 1) * length), height, width, channels };
+      let picture: Picture = { data: data.subarray(i * length, (i + 1) * length), height, width, channels };
+      if (transform !== undefined) {
+        const parameters = drawParameters(transform, height, width, random.fork(i));
+        picture = applyParameters(picture, parameters, transform);
+      }
       const at = (round * size + i) * length;
-      images.set(change?.(picture, random.fork(i)).data ?? picture.data, at);
+      images.set(picture.data, at);
       standardizeSample(images.subarray(at, at + length), shape, settings);
     }
   }

@@ -1,7 +1,7 @@
 /** The arguments of Keras's ImageDataGenerator in camelCase, checked and completed.
  *  What changes pictures at random becomes one augmentation (augment/random-transform.ts); the rest is standardization. */
 import type { RandomTransform } from '../augment/random-transform.ts';
-import { randomTransform } from '../augment/random-transform.ts';
+import { randomTransform, randomTransformOptions } from '../augment/random-transform.ts';
 import type { FillMode } from '../augment/warp.ts';
 import type { ImageShape } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
@@ -100,20 +100,6 @@ export interface GeneratorSettings {
   readonly splitSeed: number;
 }
 
-const RANDOM = [
-  'rotationRange',
-  'widthShiftRange',
-  'heightShiftRange',
-  'shearRange',
-  'zoomRange',
-  'channelShiftRange',
-  'brightnessRange',
-  'horizontalFlip',
-  'verticalFlip',
-  'fillMode',
-  'cval',
-  'interpolationOrder',
-] as const;
 const FLAGS = [
   'featurewiseCenter',
   'samplewiseCenter',
@@ -122,7 +108,7 @@ const FLAGS = [
   'zcaWhitening',
 ] as const;
 const OTHERS = ['zcaEpsilon', 'rescale', 'preprocessingFunction', 'validationSplit', 'splitSeed'] as const;
-const NAMES: readonly string[] = [...RANDOM, ...FLAGS, ...OTHERS];
+const NAMES: readonly string[] = [...randomTransformOptions, ...FLAGS, ...OTHERS];
 
 /** @throws DataError for unknown arguments and impossible values */
 export function generatorSettings(options: ImageDataGeneratorOptions): GeneratorSettings {
@@ -150,7 +136,9 @@ export function generatorSettings(options: ImageDataGeneratorOptions): Generator
   );
   const seedRule = 'splitSeed must be an integer from 0 to 2^53 - 1';
   check(Number.isSafeInteger(splitSeed) && splitSeed >= 0, seedRule, splitSeed);
-  const random = Object.fromEntries(RANDOM.filter((name) => name in options).map((name) => [name, options[name]]));
+  const random = Object.fromEntries(
+    randomTransformOptions.filter((name) => name in options).map((name) => [name, options[name]]),
+  );
   const transform = randomTransform(random, 'ImageDataGenerator');
   const { zcaWhitening = false, samplewiseStdNormalization = false } = options;
   const featurewiseStdNormalization = !zcaWhitening && (options.featurewiseStdNormalization ?? false);

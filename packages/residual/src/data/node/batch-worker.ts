@@ -2,10 +2,11 @@
  *  Jobs are done one after another in the order in which they came; a cancelled one is left out. */
 import { setImmediate } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { BatchRequest, ImageShape, SkippedFile } from '../dataset.ts';
+import type { Mixture } from '../../augment/mix.ts';
+import type { BatchRequest, ImageShape, ProducedBatch, SkippedFile } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import type { DecodedSamples } from '../produce.ts';
-import { finishBatch } from '../produce.ts';
+import { BatchMaker, decodeSizeOf, finishBatch } from '../produce.ts';
 import type { SampleSource } from './source.ts';
 import { SampleReader } from './source.ts';
 
@@ -26,6 +27,7 @@ export interface Done {
   readonly id: number;
   readonly images: Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
   readonly indices: Int32Array;
+  readonly mixture?: Mixture;
   readonly skipped: readonly SkippedFile[];
 }
 
@@ -60,9 +62,10 @@ async function work(): Promise<void> {
     await setImmediate(); // lets a cancellation arrive
     if (!cancelled.has(id)) {
       try {
-        const { images, indices } = await perform(job, () => cancelled.has(id));
+        const result = await perform(job, () => cancelled.has(id));
+        const { images, indices } = result;
         const buffers = new Set<ArrayBuffer>([images.buffer, indices.buffer].filter((b) => b instanceof ArrayBuffer));
-        send({ id, images, indices, skipped: reader?.takeSkipped() ?? [] }, [...buffers]);
+        send({ id, ...result, skipped: reader?.takeSkipped() ?? [] }, [...buffers]);
       } catch (error) {
         const skipped = reader?.takeSkipped() ?? [];
         send(error instanceof DataError ? { id, skipped, trouble: error.message } : { id, skipped, fault: error });
@@ -73,12 +76,25 @@ async function work(): Promise<void> {
   busy = false;
 }
 
-async function perform(job: Job, stop: () => boolean): Promise<Pick<Done, 'images' | 'indices'>> {
+async function perform(job: Job, stop: () => boolean): Promise<Omit<Done, 'id' | 'skipped'>> {
   if (job.kind === 'finish') return finishBatch(job.samples, job.shape, job.request);
   if (reader === undefined || source === undefined) throw new Error('internal: this worker has no source');
   if (job.kind === 'read') return reader.read(job.indices, 'replace', stop);
-  const samples = await reader.read(job.request.indices, job.request.corrupt, stop);
-  return finishBatch(samples, source.shape, job.request);
+  return produce(reader, source.shape, job.request, stop);
+}
+
+/** Each picture is augmented and normalised as soon as it is decoded, while it is in the cache. */
+async function produce(
+  reader: SampleReader,
+  shape: ImageShape,
+  request: BatchRequest,
+  stop: () => boolean,
+): Promise<ProducedBatch> {
+  const maker = new BatchMaker(shape, request);
+  const decodeSize = decodeSizeOf(request.transforms, shape);
+  const add = maker.add.bind(maker);
+  await reader.each(request.indices, { corrupt: request.corrupt, decodeSize, cancelled: stop }, add);
+  return maker.finish();
 }
 
 function send(message: FromWorker, transfer: ArrayBuffer[] = []): void {

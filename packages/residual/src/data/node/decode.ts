@@ -1,7 +1,7 @@
 /** From an image file's bytes to the network's: the one way, for training and prediction alike, so that they see the
  *  same picture. JPEG, PNG, WebP, AVIF, GIF and TIFF through sharp (libvips), BMP through our own reader. */
 import { readFile } from 'node:fs/promises';
-import type { Sharp, default as SharpModule } from 'sharp';
+import type { ResizeOptions, Sharp, default as SharpModule } from 'sharp';
 import type { RawPixels } from '../bmp.ts';
 import { decodeBmp } from '../bmp.ts';
 import type { ImageShape, Interpolation, ResizeMode } from '../dataset.ts';
@@ -45,11 +45,28 @@ export async function decodeBytes(
   resize: ResizeMode,
   interpolation?: Interpolation,
 ): Promise<Uint8Array> {
-  const format = formatOf(bytes);
-  if (format === 'bmp') return decodePixels(decodeBmp(bytes), shape, resize, interpolation);
+  return (await fit(await open(bytes), fitting(shape, resize, interpolation), shape[2])).data;
+}
+
+/** At its own shape, with at most `shortSide` pixels on its short side: for crops that need more than the network's. */
+export async function decodeLarge(bytes: Uint8Array, shortSide: number, channels: number): Promise<DecodedPicture> {
+  const size = { width: shortSide, height: shortSide, fit: 'outside', withoutEnlargement: true } as const;
+  return fit(await open(bytes), size, channels);
+}
+
+/** A decoded picture, height × width × channels. */
+export interface DecodedPicture {
+  readonly data: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+async function open(bytes: Uint8Array): Promise<Sharp> {
   const sharp = await loadSharp();
+  if (formatOf(bytes) === 'bmp') return raw(sharp, decodeBmp(bytes));
   // Libvips's `error` level refuses truncated files, but not harmless oddities that every viewer forgives.
-  return fit(sharp(bytes, { failOn: 'error', autoOrient: true }), shape, resize, interpolation);
+  return sharp(bytes, { failOn: 'error', autoOrient: true });
 }
 
 /** The same for pixels that are decoded already. */
@@ -59,33 +76,40 @@ export async function decodePixels(
   resize: ResizeMode,
   interpolation?: Interpolation,
 ): Promise<Uint8Array> {
-  const sharp = await loadSharp();
-  const { data, width, height, channels } = pixels;
-  return fit(sharp(data, { raw: { width, height, channels } }), shape, resize, interpolation);
+  return (await fit(raw(await loadSharp(), pixels), fitting(shape, resize, interpolation), shape[2])).data;
+}
+
+function raw(sharp: typeof SharpModule, { data, width, height, channels }: RawPixels): Sharp {
+  return sharp(data, { raw: { width, height, channels } });
+}
+
+function fitting(
+  [height, width]: ImageShape,
+  resize: ResizeMode,
+  interpolation: Interpolation = 'lanczos',
+): ResizeOptions {
+  return { width, height, fit: FITS[resize], background: '#000', kernel: KERNELS[interpolation] };
 }
 
 /** With four channels, transparency is kept as the fourth instead of being laid on white. */
-async function fit(
-  image: Sharp,
-  shape: ImageShape,
-  resize: ResizeMode,
-  interpolation: Interpolation = 'lanczos',
-): Promise<Uint8Array> {
-  const [height, width, channels] = shape;
+async function fit(image: Sharp, size: ResizeOptions, channels: number): Promise<DecodedPicture> {
   const opaque = channels === 4 ? image.toColourspace('srgb').ensureAlpha() : image.flatten({ background: '#fff' });
   const { data, info } = await opaque
-    .resize({ width, height, fit: FITS[resize], background: '#000', kernel: KERNELS[interpolation] })
+    .resize(size)
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
     .catch((error: unknown) => Promise.reject(new DataError(`damaged: ${firstLine(error)}`)));
-  if (info.channels === channels) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const { height, width } = info;
+  if (info.channels === channels) {
+    return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), height, width, channels };
+  }
   if (info.channels !== 1 || channels !== 3) {
     throw new Error(`internal: sharp made ${info.channels} channels where ${channels} were asked for`);
   }
   const repeated = new Uint8Array(data.length * 3);
   for (let i = 0; i < data.length; i++) repeated.fill(data[i], 3 * i, 3 * i + 3);
-  return repeated;
+  return { data: repeated, height, width, channels };
 }
 
 /**

@@ -3,11 +3,12 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { Picture } from '../../augment/transform.ts';
 import type { ImageShape, Interpolation, ResizeMode, SkippedFile } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import type { DecodedSamples } from '../produce.ts';
 import { samplesByClass } from '../split.ts';
-import { decodeBytes, decodePixels, fileProblem } from './decode.ts';
+import { decodeBytes, decodeLarge, decodePixels, fileProblem } from './decode.ts';
 
 interface Target {
   readonly labels: Int32Array;
@@ -50,6 +51,16 @@ export type SampleSource = MemorySource | FileSource;
 /** Images that are decoded at once. libuv has four threads for that; more than the machine's cores only adds memory. */
 const AT_ONCE = Math.min(4, Math.max(2, availableParallelism()));
 
+export interface ReadOptions {
+  readonly corrupt: 'replace' | 'drop';
+  readonly decodeSize?: number | undefined;
+  /** Asked between images. */
+  readonly cancelled?: () => boolean;
+}
+
+/** Takes a picture of the sample `index`, for the place `place` of those that were asked for. */
+export type UseSample = (place: number, index: number, picture: Picture) => void;
+
 export class SampleReader {
   private readonly source: SampleSource;
   private readonly bytes: number;
@@ -64,35 +75,52 @@ export class SampleReader {
   }
 
   /**
-   * Decodes samples. A corrupt file gives its place to the next readable one of its class (in a circle: so the choice
-   * depends on the files alone), or to nobody.
+   * Decodes samples into one array of the source's shape. See `each`.
    *
    * @param cancelled asked between images; what has been read until then is returned
-   * @throws DataError where a whole class is unreadable
    */
   async read(requested: Int32Array, corrupt: 'replace' | 'drop', cancelled = () => false): Promise<DecodedSamples> {
-    const { source, bytes } = this;
+    const { bytes } = this;
     const images = new Uint8Array(requested.length * bytes);
-    if (source.kind === 'memory' && sameShape(source.stored, source.shape)) {
-      requested.forEach((index, i) => {
-        const start = source.rows[index] * bytes;
-        images.set(source.pixels.subarray(start, start + bytes), i * bytes);
-      });
-      return { images, indices: requested.slice(), requested };
-    }
     const indices = new Int32Array(requested.length).fill(-1);
+    await this.each(requested, { corrupt, cancelled }, (place, index, { data }) => {
+      images.set(data, place * bytes);
+      indices[place] = index;
+    });
+    return indices.includes(-1) ? withoutGaps({ images, indices, requested }, bytes) : { images, indices, requested };
+  }
+
+  /**
+   * Decodes samples and hands each on as soon as it is there, in any order. A corrupt file gives its place to the next
+   * readable one of its class (in a circle: so the choice depends on the files alone), or to nobody.
+   *
+   * @param options.decodeSize pictures keep their shape, with at most so many pixels on their short side, instead of
+   *   getting the source's; those that lie in memory stay as they are
+   * @throws DataError where a whole class is unreadable
+   */
+  async each(requested: Int32Array, options: ReadOptions, use: UseSample): Promise<void> {
+    const { source } = this;
+    const { corrupt, decodeSize, cancelled = () => false } = options;
+    if (source.kind === 'memory' && (decodeSize !== undefined || sameShape(source.stored, source.shape))) {
+      const [height, width, channels] = source.stored;
+      if (channels === source.shape[2]) {
+        const length = height * width * channels;
+        requested.forEach((index, place) => {
+          const start = source.rows[index] * length;
+          use(place, index, { data: source.pixels.subarray(start, start + length), height, width, channels });
+        });
+        return;
+      }
+    }
     let next = 0;
     const lane = async () => {
       while (next < requested.length && !cancelled()) {
-        const i = next++;
-        const found = await this.find(requested[i], corrupt);
-        if (found === undefined) continue;
-        images.set(found.image, i * bytes);
-        indices[i] = found.index;
+        const place = next++;
+        const found = await this.find(requested[place], corrupt, decodeSize);
+        if (found !== undefined) use(place, found.index, found.picture);
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, lane));
-    return indices.includes(-1) ? withoutGaps({ images, indices, requested }, bytes) : { images, indices, requested };
   }
 
   /** Files found corrupt since the last call. */
@@ -100,11 +128,11 @@ export class SampleReader {
     return this.skipped.splice(0);
   }
 
-  private async find(requested: number, corrupt: 'replace' | 'drop') {
+  private async find(requested: number, corrupt: 'replace' | 'drop', decodeSize: number | undefined) {
     for (const index of corrupt === 'drop' ? [requested] : this.circle(requested)) {
       if (this.bad.has(index)) continue;
       try {
-        return { index, image: await this.decode(index) };
+        return { index, picture: await this.decode(index, decodeSize) };
       } catch (error) {
         if (!(error instanceof DataError) || this.source.kind === 'memory') throw error;
         if (this.bad.has(index)) continue; // another lane met it meanwhile
@@ -126,16 +154,23 @@ export class SampleReader {
     for (let step = 1; step < members.length; step++) yield members[(at + step) % members.length];
   }
 
-  private async decode(index: number): Promise<Uint8Array> {
+  private async decode(index: number, decodeSize: number | undefined): Promise<Picture> {
     const { source } = this;
-    if (source.kind === 'memory') return this.resize(source, index);
+    const [height, width, channels] = source.shape;
+    if (source.kind === 'memory') return { data: await this.resize(source, index), height, width, channels };
     let bytes: Uint8Array;
     try {
       bytes = await readFile(join(source.root, source.paths[index]));
     } catch (error) {
       throw fileProblem(error);
     }
-    return decodeBytes(bytes, source.shape, source.resize, source.interpolation);
+    if (decodeSize !== undefined) return decodeLarge(bytes, decodeSize, channels);
+    return {
+      data: await decodeBytes(bytes, source.shape, source.resize, source.interpolation),
+      height,
+      width,
+      channels,
+    };
   }
 
   /** Half a millisecond in sharp, so it is done once where there is room to keep the result. */

@@ -60,7 +60,7 @@ export class WorkerDataset implements Dataset {
 }
 
 /** The finished batch in a worker's answer. */
-export function toProduced({ images, indices }: Done): ProducedBatch {
+export function toProduced({ images, indices, mixture }: Done): ProducedBatch {
   if (!(images instanceof Float32Array)) throw new Error('internal: a batch was not normalised');
-  return { images, indices };
+  return { images, indices, ...(mixture && { mixture }) };
 }
