@@ -117,7 +117,7 @@ test('interpolation: the nearest pixel, or a mean of them', async (t) => {
   for (const interpolation of ['bilinear', 'bicubic', 'lanczos', undefined] as const) {
     assert.ok(
       (await row(interpolation)).some((value) => value > 20 && value < 220),
-      interpolation,
+      String(interpolation),
     );
   }
 });
