@@ -4,12 +4,16 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { benchAugment } from './augment.ts';
 import { Peer } from './child.ts';
 import { findPeer, ours, PEERS, type PeerName, type Places, type Shortcut } from './peers.ts';
 import { type Line, reportOf, tableOf } from './report.ts';
 import { median, type Work, workOf } from './work.ts';
 
-const HELP = `npm run bench -- train|infer [options]
+const HELP = `npm run bench -- train|infer|augment [options]
+
+augment takes --runs and --seconds only: images a second that one thread decodes, augments and normalises.
+For train and infer:
 
   --stem cifar|imagenet   32×32 images and 10 classes, or 224×224 and 1000 (default cifar)
   --batch N               images per step (default: cifar training 128, else 16)
@@ -159,6 +163,11 @@ function lineOf({ peer, shortcut, rates }: Runner): Line {
 }
 
 async function main(): Promise<void> {
+  if (process.argv[2] === 'augment') {
+    const { values } = read();
+    await benchAugment(count('--runs', values.runs), Number(values.seconds));
+    return;
+  }
   const options = parse();
   if (options === undefined) {
     console.log(HELP);

@@ -49,9 +49,16 @@ export function choice<T extends string>(transform: string, option: string, valu
 /** What a transform paints with: the data's mean colour, or one value for all channels. */
 export type Fill = 'mean' | number;
 
-export function fillValue(transform: string, option: string, value: Fill): Fill {
-  if (value === 'mean' || (typeof value === 'number' && value >= 0 && value <= 255)) return value;
-  throw new DataError(`${transform}: ${option} must be 'mean' or a number from 0 to 255, received ${shown(value)}`);
+/** `mean` (or another of the `words`) or a value. */
+export function fillValue<W extends string = 'mean'>(
+  transform: string,
+  option: string,
+  value: W | number,
+  words: readonly W[] = ['mean' as W],
+): W | number {
+  if (typeof value === 'number' ? value >= 0 && value <= 255 : words.includes(value)) return value;
+  const choices = words.map((word) => `'${word}'`).join(', ');
+  throw new DataError(`${transform}: ${option} must be ${choices} or a number from 0 to 255, received ${shown(value)}`);
 }
 
 /** Refuses options that a transform does not have; data may come from a file. */

@@ -21,6 +21,7 @@ export function parseTransforms(text: string): Transform[] {
       if (at < 1) throw new DataError(`${match[1]}: an option is written name=value, received '${option}'`);
       return [option.slice(0, at).trim(), valueOf(option.slice(at + 1).trim())];
     });
+    if (options.some(([name]) => name === 'name')) throw new DataError(`${match[1]} has no option 'name'`);
     return transformOf({ ...Object.fromEntries(options), name: match[1] });
   });
 }

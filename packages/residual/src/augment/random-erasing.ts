@@ -38,7 +38,7 @@ export function randomErasing(
     probability: between(name, 'probability', probability, 0, 1),
     scale: range(name, 'scale', scale, 1e-4, 1),
     ratio: range(name, 'ratio', ratio, 0.01, 100),
-    fill: fill === 'noise' ? fill : fillValue(name, "fill ('noise' is another choice)", fill),
+    fill: fillValue<'mean' | 'noise'>(name, 'fill', fill, ['mean', 'noise']),
   };
 }
 

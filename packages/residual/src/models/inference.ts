@@ -3,6 +3,8 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { TestTimeAugmentation } from '../augment/test-time.ts';
+import { testTimeViews } from '../augment/test-time.ts';
 import { type Batch, batches } from '../data/batches.ts';
 import type { Dataset, Normalization } from '../data/dataset.ts';
 import { ModelError } from './errors.ts';
@@ -17,6 +19,8 @@ export interface InferenceOptions {
   readonly workers?: number;
   /** Stops between two batches, with the signal's reason as the error. */
   readonly signal?: AbortSignal;
+  /** Averages over a few views of each image: more accurate, and as many times slower. Default none. */
+  readonly tta?: TestTimeAugmentation;
   /** After each batch; corrupt files are never done. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -43,7 +47,7 @@ export async function* predictions(
   dataset: Dataset,
   options: InferenceOptions,
 ): AsyncGenerator<Prediction, void, undefined> {
-  const { batchSize = 64, workers = 1, signal, onProgress } = options;
+  const { batchSize = 64, workers = 1, signal, onProgress, tta } = options;
   const { mean, std } = options.preprocessing;
   const network = networkOf(model);
   checkFit(network, dataset);
@@ -53,7 +57,7 @@ export async function* predictions(
   let running: { readonly batch: Batch; readonly probabilities: Promise<Float64Array[]> } | undefined;
   for await (const batch of batches(dataset, { batchSize, normalize: { mean, std }, corrupt: 'drop', workers })) {
     signal?.throwIfAborted();
-    const probabilities = probabilitiesOf(network, batch.images, rows);
+    const probabilities = averageOf(network, batch.images, rows, tta);
     probabilities.catch(() => {}); // reported when its turn comes
     if (running) {
       yield* predictionsOf(running.batch, await running.probabilities);
@@ -90,15 +94,16 @@ function predictionsOf({ labels, indices }: Batch, rows: readonly Float64Array[]
  * @param model A classifier.
  * @param images Normalised, n × height × width × channels, as `batches()` gives them.
  * @param options.batchSize How many at a time. Default 64.
+ * @param options.tta Averages over a few views of each image. Default none.
  * @returns n rows of as many probabilities as there are classes, in double precision.
  * @throws ModelError where the length is no whole number of images
  */
 export async function predict(
   model: LayersModel,
   images: Float32Array,
-  options: { readonly batchSize?: number } = {},
+  options: { readonly batchSize?: number; readonly tta?: TestTimeAugmentation } = {},
 ): Promise<Float64Array[]> {
-  const { batchSize = 64 } = options;
+  const { batchSize = 64, tta } = options;
   const network = networkOf(model);
   const length = network.inputShape.reduce((product, n) => product * n, 1);
   if (images.length % length !== 0) {
@@ -107,16 +112,40 @@ export async function predict(
   }
   const rows: Float64Array[] = [];
   for (let start = 0; start < images.length; start += batchSize * length) {
-    rows.push(...(await probabilitiesOf(network, images.subarray(start, start + batchSize * length))));
+    rows.push(...(await averageOf(network, images.subarray(start, start + batchSize * length), 0, tta)));
   }
   return rows;
 }
 
+/** Class probabilities of one batch, averaged over the views of test-time augmentation. */
+async function averageOf(
+  network: Network,
+  images: Float32Array,
+  rows: number,
+  tta: TestTimeAugmentation | undefined,
+): Promise<Float64Array[]> {
+  const toProbabilities = network.gives === 'logits' ? softmax : (row: ArrayLike<number>) => Float64Array.from(row);
+  if (tta === undefined) return (await outputsOf(network, images, rows)).map(toProbabilities);
+  const early = tta.average === 'probabilities';
+  const sums: Float64Array[] = [];
+  for (const { images: seen, weight } of testTimeViews(images, network.inputShape, tta)) {
+    const outputs = await outputsOf(network, seen, rows);
+    outputs.forEach((output, i) => {
+      const values = early ? toProbabilities(output) : output;
+      sums[i] ??= new Float64Array(values.length);
+      sums[i].forEach((_, k) => {
+        sums[i][k] += weight * values[k];
+      });
+    });
+  }
+  return early ? sums : sums.map(toProbabilities);
+}
+
 /**
- * Class probabilities of one batch. It is filled up to `rows` images: a backend that compiles would otherwise compile
- * once more for a last, smaller batch, which costs more than computing zeros.
+ * What the network gives for one batch, a row for each image. It is filled up to `rows` images: a backend that compiles
+ * would otherwise compile once more for a last, smaller batch, which costs more than computing zeros.
  */
-async function probabilitiesOf(network: Network, images: Float32Array, rows = 0): Promise<Float64Array[]> {
+async function outputsOf(network: Network, images: Float32Array, rows = 0): Promise<Float32Array[]> {
   const length = network.inputShape.reduce((product, n) => product * n, 1);
   const size = images.length / length;
   const { classes } = network;
@@ -131,8 +160,7 @@ async function probabilitiesOf(network: Network, images: Float32Array, rows = 0)
   );
   try {
     const values = await output.data<'float32'>();
-    const toProbabilities = network.gives === 'logits' ? softmax : (row: Float32Array) => Float64Array.from(row);
-    return Array.from({ length: size }, (_, i) => toProbabilities(values.subarray(i * classes, (i + 1) * classes)));
+    return Array.from({ length: size }, (_, i) => values.slice(i * classes, (i + 1) * classes));
   } finally {
     output.dispose();
   }
