@@ -46,6 +46,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'data/random.ts',
       'augment',
       'data',
+      'generator',
       'models',
       'train',
       'evaluate',

@@ -18,6 +18,7 @@ export type {
   RandomFlip,
   RandomGrayscale,
   RandomResizedCrop,
+  RandomTransform,
   TestTimeAugmentation,
   Transform,
   TrivialAugment,
@@ -39,6 +40,7 @@ export {
   randomFlip,
   randomGrayscale,
   randomResizedCrop,
+  randomTransform,
   transformNames,
   transformOf,
   transformOptions,
@@ -55,6 +57,7 @@ export type {
   IdxOptions,
   ImageFolderOptions,
   ImageShape,
+  Interpolation,
   Normalization,
   OpenOptions,
   ResizeMode,
@@ -108,6 +111,24 @@ export type { Predicted, Scores } from './evaluate/scores.ts';
 export { scoresOf } from './evaluate/scores.ts';
 export type { TemperatureFit } from './evaluate/temperature.ts';
 export { fitTemperature, withTemperature } from './evaluate/temperature.ts';
+export type {
+  ClassMode,
+  ColorMode,
+  CsvClassMode,
+  CsvFlowOptions,
+  DirectoryFlowOptions,
+  FileFlowOptions,
+  FitOptions,
+  FlowBatch,
+  FlowOptions,
+  ImageDataGeneratorOptions,
+  ImageFlow,
+  Images,
+  ImageTargets,
+  PreprocessingFunction,
+  RepeatedFlow,
+} from './generator/index.ts';
+export { ImageDataGenerator, imageDataGenerator } from './generator/index.ts';
 export type { BatchNormalizationArgs } from './models/batch-normalization.ts';
 export { BatchNormalization, batchNormalization } from './models/batch-normalization.ts';
 export type { Convention } from './models/blocks.ts';

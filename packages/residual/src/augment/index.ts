@@ -29,6 +29,8 @@ export type { RandomGrayscale } from './random-grayscale.ts';
 export { randomGrayscale } from './random-grayscale.ts';
 export type { RandomResizedCrop } from './random-resized-crop.ts';
 export { randomResizedCrop } from './random-resized-crop.ts';
+export type { RandomTransform, RandomTransformOptions } from './random-transform.ts';
+export { randomTransform } from './random-transform.ts';
 export { transformNames, transformOf, transformOptions } from './registry.ts';
 export type { TestTimeAugmentation } from './test-time.ts';
 export type { Picture, Transform } from './transform.ts';

@@ -26,9 +26,10 @@ export function parseTransforms(text: string): Transform[] {
   });
 }
 
-/** Numbers, lists of numbers in square brackets, and words. */
+/** Numbers, lists of numbers in square brackets, true and false, and words. */
 function valueOf(text: string): unknown {
   if (/^\[.*\]$/s.test(text)) return split(text.slice(1, -1)).map(valueOf);
+  if (text === 'true' || text === 'false') return text === 'true';
   return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 

@@ -17,6 +17,7 @@ import { planRandomErasing, randomErasing } from './random-erasing.ts';
 import { planRandomFlip, randomFlip } from './random-flip.ts';
 import { planRandomGrayscale, randomGrayscale } from './random-grayscale.ts';
 import { planRandomResizedCrop, randomResizedCrop } from './random-resized-crop.ts';
+import { planRandomTransform, randomTransform, randomTransformOptions } from './random-transform.ts';
 import type { BatchTransform, PictureTransform, Plan, Transform } from './transform.ts';
 import { planTrivialAugment, trivialAugment } from './trivial-augment.ts';
 
@@ -43,6 +44,7 @@ const pictureTransforms: { readonly [N in PictureTransform['name']]: Entry<Named
     make: randomAffine,
     plan: planRandomAffine,
   },
+  randomTransform: { options: randomTransformOptions, make: randomTransform, plan: planRandomTransform },
   colorJitter: {
     options: ['brightness', 'contrast', 'saturation', 'hue', 'probability'],
     make: colorJitter,

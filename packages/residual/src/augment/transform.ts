@@ -17,6 +17,7 @@ import type { RandomErasing } from './random-erasing.ts';
 import type { RandomFlip } from './random-flip.ts';
 import type { RandomGrayscale } from './random-grayscale.ts';
 import type { RandomResizedCrop } from './random-resized-crop.ts';
+import type { RandomTransform } from './random-transform.ts';
 import type { TrivialAugment } from './trivial-augment.ts';
 import type { Boundary } from './warp.ts';
 
@@ -35,6 +36,7 @@ export type PictureTransform =
   | RandomFlip
   | AlternatingFlip
   | RandomAffine
+  | RandomTransform
   | ColorJitter
   | RandomGrayscale
   | GaussianBlur

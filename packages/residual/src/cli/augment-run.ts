@@ -14,7 +14,7 @@ import { type augmentOptions, defaultTransforms } from './augment.ts';
 import type { Values } from './command.ts';
 import { type Cell, contactSheet } from './contact-sheet.ts';
 import { defaultData } from './defaults.ts';
-import { parseSize } from './run-plan.ts';
+import { parseSize } from './recipe-options.ts';
 
 /** Statistics of so many images are near enough for the colour that `mean` fills with. */
 const STATISTICS = 500;

@@ -12,6 +12,9 @@ export type ImageShape = readonly [height: number, width: number, channels: numb
  */
 export type ResizeMode = 'cover' | 'contain' | 'stretch';
 
+/** How pixels between pixels are found when a picture is scaled; all but `nearest` average what they shrink. */
+export type Interpolation = 'nearest' | 'bilinear' | 'bicubic' | 'lanczos';
+
 /** A file that could not be used, and why. */
 export interface SkippedFile {
   readonly path: string;

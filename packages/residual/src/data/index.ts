@@ -6,6 +6,7 @@ export type {
   BatchRequest,
   Dataset,
   ImageShape,
+  Interpolation,
   Normalization,
   ProducedBatch,
   ProduceOptions,

@@ -11,8 +11,8 @@ import { Random, streams } from './random.ts';
 
 /** Samples as `Dataset.read` gives them, with the sample that was asked for in each place. */
 export interface DecodedSamples {
-  /** Bytes 0–255, NHWC. */
-  readonly images: Uint8Array<ArrayBuffer>;
+  /** Bytes 0–255, NHWC; floats, on any scale, where pictures come from memory. */
+  readonly images: Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
   readonly indices: Int32Array;
   /** Addresses the random numbers, so that a corrupt file changes nothing but its own place. */
   readonly requested: Int32Array;

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { ResizeOptions, Sharp, default as SharpModule } from 'sharp';
 import type { RawPixels } from '../bmp.ts';
 import { decodeBmp } from '../bmp.ts';
-import type { ImageShape, ResizeMode } from '../dataset.ts';
+import type { ImageShape, Interpolation, ResizeMode } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 
 export interface DecodeOptions {
@@ -17,6 +17,7 @@ export interface DecodeOptions {
 }
 
 const FITS = { cover: 'cover', contain: 'contain', stretch: 'fill' } as const;
+const KERNELS = { nearest: 'nearest', bilinear: 'linear', bicubic: 'cubic', lanczos: 'lanczos3' } as const;
 
 /**
  * Decodes one image file, or its bytes, to bytes 0–255, height × width × channels. The EXIF orientation is applied,
@@ -38,8 +39,13 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
 }
 
 /** `decodeImage` for bytes, with the reason alone in its errors. */
-export async function decodeBytes(bytes: Uint8Array, shape: ImageShape, resize: ResizeMode): Promise<Uint8Array> {
-  return (await fit(await open(bytes), fitting(shape, resize), shape[2])).data;
+export async function decodeBytes(
+  bytes: Uint8Array,
+  shape: ImageShape,
+  resize: ResizeMode,
+  interpolation?: Interpolation,
+): Promise<Uint8Array> {
+  return (await fit(await open(bytes), fitting(shape, resize, interpolation), shape[2])).data;
 }
 
 /** At its own shape, with at most `shortSide` pixels on its short side: for crops that need more than the network's. */
@@ -64,21 +70,31 @@ async function open(bytes: Uint8Array): Promise<Sharp> {
 }
 
 /** The same for pixels that are decoded already. */
-export async function decodePixels(pixels: RawPixels, shape: ImageShape, resize: ResizeMode): Promise<Uint8Array> {
-  return (await fit(raw(await loadSharp(), pixels), fitting(shape, resize), shape[2])).data;
+export async function decodePixels(
+  pixels: RawPixels,
+  shape: ImageShape,
+  resize: ResizeMode,
+  interpolation?: Interpolation,
+): Promise<Uint8Array> {
+  return (await fit(raw(await loadSharp(), pixels), fitting(shape, resize, interpolation), shape[2])).data;
 }
 
 function raw(sharp: typeof SharpModule, { data, width, height, channels }: RawPixels): Sharp {
   return sharp(data, { raw: { width, height, channels } });
 }
 
-function fitting([height, width]: ImageShape, resize: ResizeMode): ResizeOptions {
-  return { width, height, fit: FITS[resize], background: '#000' };
+function fitting(
+  [height, width]: ImageShape,
+  resize: ResizeMode,
+  interpolation: Interpolation = 'lanczos',
+): ResizeOptions {
+  return { width, height, fit: FITS[resize], background: '#000', kernel: KERNELS[interpolation] };
 }
 
+/** With four channels, transparency is kept as the fourth instead of being laid on white. */
 async function fit(image: Sharp, size: ResizeOptions, channels: number): Promise<DecodedPicture> {
-  const { data, info } = await image
-    .flatten({ background: '#fff' })
+  const opaque = channels === 4 ? image.toColourspace('srgb').ensureAlpha() : image.flatten({ background: '#fff' });
+  const { data, info } = await opaque
     .resize(size)
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .raw({ depth: 'uchar' })

@@ -1,6 +1,6 @@
 /** What a folder of images holds: classes from its sub-folders, and their files, in an order that depends on the names
  *  alone. Nothing is decoded here; only empty files and formats that cannot be read are sorted out. */
-import { realpath, stat } from 'node:fs/promises';
+import { lstat, realpath, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { SkippedFile } from '../dataset.ts';
 import { DataError } from '../errors.ts';
@@ -17,6 +17,13 @@ export interface ClassFolder {
   readonly files: readonly FoundFile[];
 }
 
+export interface ScanOptions {
+  /** Only these sub-folders, in this order. Default: all, sorted. */
+  readonly classes?: readonly string[] | undefined;
+  /** Whether linked folders inside a class folder are looked into. Default true. */
+  readonly followLinks?: boolean;
+}
+
 export interface Scan {
   readonly classes: readonly ClassFolder[];
   readonly skipped: readonly SkippedFile[];
@@ -31,16 +38,26 @@ const UNREADABLE = new Set('.heic .heif .jp2 .jxl .psd .svg .ico .ppm .pgm .dng 
  * The classes of a folder: its sub-folders, sorted; their images at any depth, sorted by path. Hidden files, files
  * that are no images, and macOS's and Windows's litter are passed over.
  *
- * @throws DataError for a path that is not a folder, a folder without class folders, and a class without images
+ * @throws DataError for a path that is not a folder, a folder without class folders, a wanted class that is not there,
+ *   and a class without images
  */
-export async function scanClasses(root: string): Promise<Scan> {
+export async function scanClasses(root: string, options: ScanOptions = {}): Promise<Scan> {
   await mustBeFolder(root);
   const skipped: SkippedFile[] = [];
   const entries = await listed(root);
-  const classes: ClassFolder[] = [];
+  const folders = entries.flatMap(({ name, kind }) => (kind === 'folder' ? name : []));
+  const missing = options.classes?.find((name) => !folders.includes(name));
+  if (missing !== undefined) {
+    throw new DataError(`${root} has no class folder '${missing}'; there are ${folders.join(', ') || 'none'}`);
+  }
   for (const { name, kind } of entries) {
-    if (kind === 'folder') classes.push({ name, files: await filesBelow(root, name, skipped) });
-    else if (isImageName(name)) skipped.push({ path: join(root, name), reason: 'not in a class folder' });
+    if (kind !== 'folder' && isImageName(name)) {
+      skipped.push({ path: join(root, name), reason: 'not in a class folder' });
+    }
+  }
+  const classes: ClassFolder[] = [];
+  for (const name of options.classes ?? folders) {
+    classes.push({ name, files: await filesBelow(root, name, skipped, options.followLinks ?? true) });
   }
   if (classes.length === 0) {
     const found = skipped.length === 0 ? 'no images either' : `${skipped.length} image(s) directly in it`;
@@ -74,6 +91,7 @@ async function filesBelow(
   root: string,
   folder: string,
   skipped: SkippedFile[],
+  followLinks: boolean,
   ancestors: readonly string[] = [],
 ): Promise<FoundFile[]> {
   const real = await realpath(join(root, folder));
@@ -82,8 +100,12 @@ async function filesBelow(
   for (const { name, kind, bytes } of await listed(join(root, folder))) {
     const path = join(folder, name);
     if (kind === 'folder') {
-      for (const file of await filesBelow(root, path, skipped, [...ancestors, real])) found.push(file);
-    } else if (READABLE.has(extname(name).toLowerCase())) {
+      if (!followLinks && (await lstat(join(root, path))).isSymbolicLink()) {
+        skipped.push({ path: join(root, path), reason: 'a linked folder, and followLinks is off' });
+        continue;
+      }
+      for (const file of await filesBelow(root, path, skipped, followLinks, [...ancestors, real])) found.push(file);
+    } else if (isReadable(name)) {
       if (bytes > 0) found.push({ path, bytes });
       else skipped.push({ path: join(root, path), reason: kind === 'file' ? 'empty file' : kind });
     } else if (isImageName(name)) {
@@ -114,7 +136,11 @@ async function listed(folder: string): Promise<Listed[]> {
   );
 }
 
+/** Whether a file's name is one of a format that is read. */
+export function isReadable(name: string): boolean {
+  return READABLE.has(extname(name).toLowerCase());
+}
+
 function isImageName(name: string): boolean {
-  const extension = extname(name).toLowerCase();
-  return READABLE.has(extension) || UNREADABLE.has(extension);
+  return isReadable(name) || UNREADABLE.has(extname(name).toLowerCase());
 }

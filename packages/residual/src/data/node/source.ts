@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Picture } from '../../augment/transform.ts';
-import type { ImageShape, ResizeMode, SkippedFile } from '../dataset.ts';
+import type { ImageShape, Interpolation, ResizeMode, SkippedFile } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import type { DecodedSamples } from '../produce.ts';
 import { samplesByClass } from '../split.ts';
@@ -16,6 +16,8 @@ interface Target {
   /** The size that samples are brought to. */
   readonly shape: ImageShape;
   readonly resize: ResizeMode;
+  /** Default `lanczos`. */
+  readonly interpolation?: Interpolation;
 }
 
 /** Decoded images in memory that all threads share. */
@@ -141,8 +143,8 @@ export class SampleReader {
       }
     }
     if (corrupt === 'drop') return undefined;
-    const name = this.source.classes[this.source.labels[requested]];
-    throw new DataError(`none of the images of class '${name}' can be read`);
+    const name: string | undefined = this.source.classes[this.source.labels[requested]];
+    throw new DataError(`none of the images ${name === undefined ? '' : `of class '${name}' `}can be read`);
   }
 
   /** The sample itself, then the others of its class in ascending order, round to where it began. */
@@ -165,7 +167,12 @@ export class SampleReader {
       throw fileProblem(error);
     }
     if (decodeSize !== undefined) return decodeLarge(bytes, decodeSize, channels);
-    return { data: await decodeBytes(bytes, source.shape, source.resize), height, width, channels };
+    return {
+      data: await decodeBytes(bytes, source.shape, source.resize, source.interpolation),
+      height,
+      width,
+      channels,
+    };
   }
 
   /** Half a millisecond in sharp, so it is done once where there is room to keep the result. */
@@ -180,7 +187,7 @@ export class SampleReader {
       source.pixels.subarray(source.rows[index] * length, (source.rows[index] + 1) * length),
     );
     const pixels = { data, height, width, channels: channels === 1 ? 1 : 3 } as const;
-    const image = await decodePixels(pixels, source.shape, source.resize);
+    const image = await decodePixels(pixels, source.shape, source.resize, source.interpolation);
     if (resized !== undefined && slot !== undefined) {
       slot.set(image);
       Atomics.store(resized.filled, index, 1);
