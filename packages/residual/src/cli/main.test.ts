@@ -86,11 +86,6 @@ test('a place that cannot be written to', async () => {
   assertClear(ended, 1, /cannot write photos\/red\/0\.png\/.*part of the path is a file/);
 });
 
-test('a batch that does not fit into memory names one that does, and leaves no run behind', async () => {
-  const ended = await residual(['train', '--batch', '10000', '--quiet'], { cwd: folder });
-  assertClear(ended, 1, /out of memory: .* a batch of \d+ instead of 10000 should fit/);
-});
-
 test('nothing was written', async () => {
   assert.ok(!(await readdir(folder)).includes('runs') || (await readdir(join(folder, 'runs'))).length === 0);
 });
