@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseArguments } from './arguments.ts';
+import { augmentCommand } from './augment.ts';
 import type { Command } from './command.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { commandHelp, overview, wrap } from './help.ts';
@@ -11,7 +12,13 @@ import { makeStyle } from './style.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
 
-const commands = [trainCommand, evaluateCommand, predictCommand, summaryCommand] as unknown as readonly Command[];
+const commands = [
+  trainCommand,
+  augmentCommand,
+  evaluateCommand,
+  predictCommand,
+  summaryCommand,
+] as unknown as readonly Command[];
 const style = makeStyle(false);
 
 for (const command of commands) {

@@ -3,6 +3,7 @@
  *  0 done, 1 failed, 2 a mistake in the command line, 130 interrupted. */
 
 import { parseArguments } from './arguments.ts';
+import { augmentCommand } from './augment.ts';
 import { type Command, UsageError } from './command.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { explain } from './explain.ts';
@@ -15,7 +16,13 @@ import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
 
 /** In the order in which they are used. Each is run with the options that it declares itself. */
-const commands = [trainCommand, evaluateCommand, predictCommand, summaryCommand] as unknown as readonly Command[];
+const commands = [
+  trainCommand,
+  augmentCommand,
+  evaluateCommand,
+  predictCommand,
+  summaryCommand,
+] as unknown as readonly Command[];
 
 async function run(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
