@@ -14,11 +14,10 @@ export const runsFolder = 'runs';
 
 /** Of the recipes `default` and `embedded`, so that `--help` need not read them. */
 export const shownDefaults = {
-  default: { epochs: 20, batch: 128, lr: 0.1, warmup: '5%' },
-  embedded: { epochs: 2, batch: 64, lr: 0.05, warmup: '20%' },
+  default: { epochs: 20, batch: 128, lr: 0.1, warmup: '5%', width: 64 },
+  embedded: { epochs: 6, batch: 64, lr: 0.05, warmup: '20%', width: 32 },
   model: 'resnet18',
   convention: 'torchvision',
-  width: 64,
   momentum: 0.9,
   nesterov: true,
   weightDecay: 5e-4,

@@ -100,7 +100,7 @@ export const trainOptions = {
     min: 1,
     max: 4096,
     help: 'filters of the first stage: fewer make a smaller, faster network',
-    default: shown.width,
+    default: both('width'),
     group: 'Model',
   },
   convention: {
