@@ -58,6 +58,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'lifecycle',
       'recipe',
       'tune',
+      'browser.ts',
       'index.ts',
       'browser.ts',
       'cli',

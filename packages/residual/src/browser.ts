@@ -1,8 +1,51 @@
-/** The public list of the library for a page, which bundlers find by the condition `browser`: all of index.ts that
- *  needs no file system, no process and no decoder of Node's. */
+/** The public list of the library for a page, which bundlers find by the condition `browser`: all that needs no file
+ *  system, no process and no decoder of Node's. In Node, index.ts adds the rest. */
 
-export type { Picture, RandomCrop, RandomFlip, Transform } from './augment/index.ts';
-export { randomCrop, randomFlip } from './augment/index.ts';
+export type {
+  AlternatingFlip,
+  AugMix,
+  ColorJitter,
+  CutMix,
+  Cutout,
+  FillMode,
+  GaussianBlur,
+  Mixup,
+  Picture,
+  RandAugment,
+  RandomAffine,
+  RandomCrop,
+  RandomErasing,
+  RandomFlip,
+  RandomGrayscale,
+  RandomResizedCrop,
+  RandomTransform,
+  TestTimeAugmentation,
+  Transform,
+  TrivialAugment,
+} from './augment/index.ts';
+export {
+  alternatingFlip,
+  augMix,
+  augment,
+  colorJitter,
+  cutMix,
+  cutout,
+  gaussianBlur,
+  mixup,
+  parseTransforms,
+  randAugment,
+  randomAffine,
+  randomCrop,
+  randomErasing,
+  randomFlip,
+  randomGrayscale,
+  randomResizedCrop,
+  randomTransform,
+  transformNames,
+  transformOf,
+  transformOptions,
+  trivialAugment,
+} from './augment/index.ts';
 export type { ArrayDatasetOptions } from './data/array-dataset.ts';
 export { arrayDataset } from './data/array-dataset.ts';
 export type { Batch, BatchOptions } from './data/batches.ts';
@@ -11,12 +54,30 @@ export type { Dataset, ImageShape, Normalization, ResizeMode, SkippedFile, Split
 export { closeSplits } from './data/dataset.ts';
 export { DataError } from './data/errors.ts';
 export { meanAndStd } from './data/statistics.ts';
-export type { ClassMetrics, EvaluateOptions, Evaluation, Mistake } from './evaluate/metrics.ts';
-export { evaluate } from './evaluate/metrics.ts';
+export type { LabelledProbabilities, LabelQuality, LabelReview, Ranking } from './doctor/confident-learning.ts';
+export { reviewLabels } from './doctor/confident-learning.ts';
+export type { Calibration, ReliabilityBin } from './evaluate/calibration.ts';
+export type { Diagnosis as RunDiagnosis, DiagnosisContext, Verdict } from './evaluate/diagnose.ts';
+export { diagnose as diagnoseRun } from './evaluate/diagnose.ts';
+export { learningRateChart } from './evaluate/learning-rate-chart.ts';
+export type {
+  ClassMetrics,
+  EvaluateOptions,
+  Evaluation,
+  Mistake,
+  Predictions,
+  Recalibrated,
+} from './evaluate/metrics.ts';
+export { evaluate, predictAll } from './evaluate/metrics.ts';
+export type { RocPoint } from './evaluate/roc.ts';
+export type { Predicted, Scores } from './evaluate/scores.ts';
+export { scoresOf } from './evaluate/scores.ts';
+export type { TemperatureFit } from './evaluate/temperature.ts';
+export { fitTemperature, withTemperature } from './evaluate/temperature.ts';
 export type { BatchNormalizationArgs } from './models/batch-normalization.ts';
 export { BatchNormalization, batchNormalization } from './models/batch-normalization.ts';
 export type { Convention } from './models/blocks.ts';
-export { ModelError } from './models/errors.ts';
+export { ModelError, WriteError } from './models/errors.ts';
 export type { InferenceOptions, Prediction } from './models/inference.ts';
 export { predict } from './models/inference.ts';
 export type { ModelInfo, Preprocessing } from './models/info.ts';
@@ -24,10 +85,44 @@ export type { ModelName, ModelOptions } from './models/registry.ts';
 export { createModel, modelNames, models } from './models/registry.ts';
 export type { ResNetOptions, Stem } from './models/resnet.ts';
 export { resnet18, resnet34, resnet50 } from './models/resnet.ts';
-export type { EpochRecord, HistoryRecord, StepRecord } from './train/history.ts';
+export type { AdamW, AdamWOptions } from './train/adamw.ts';
+export { adamW } from './train/adamw.ts';
+export type { AverageOptions, Averages, EmaOptions, LookaheadOptions } from './train/averages.ts';
+export { averageWeights } from './train/averages.ts';
+export type { Callback, CallbackRun, Json, Outcome, SampleImages } from './train/callbacks/callback.ts';
+export type { EarlyStoppingOptions } from './train/callbacks/early-stopping.ts';
+export { earlyStopping } from './train/callbacks/early-stopping.ts';
+export type { MonitorName, MonitorOptions } from './train/callbacks/monitor.ts';
+export type { Clip } from './train/clip.ts';
+export type { EpochRecord, HistoryRecord, StepRecord, TroubleKind, TroubleRecord } from './train/history.ts';
+export type { LearningRateRange, LearningRateRangeOptions, RangePoint } from './train/learning-rate-range.ts';
+export { learningRateRange } from './train/learning-rate-range.ts';
+export type { ClassWeights, Loss, LossOptions } from './train/losses.ts';
+export {
+  balancedWeights,
+  binaryCrossEntropy,
+  crossEntropy,
+  distillation,
+  focal,
+  lossFromData,
+} from './train/losses.ts';
+export type { Muon, MuonOptions } from './train/muon.ts';
+export { muon } from './train/muon.ts';
+export type { OptimizerOptions, ScheduledOptimizer } from './train/optimizer.ts';
 export type { EpochEvent, StepEvent, TrainOptions } from './train/options.ts';
-export type { Schedule } from './train/schedule.ts';
-export { constant, cosineDecay } from './train/schedules.ts';
+export type { PlateauOptions, ReduceOnPlateau } from './train/plateau.ts';
+export { reduceOnPlateau } from './train/plateau.ts';
+export type { Schedule, WatchingSchedule } from './train/schedule.ts';
+export { scheduleFromData, scheduleNames, scheduleToData } from './train/schedule-config.ts';
+export {
+  constant,
+  cosineDecay,
+  cosineDecayRestarts,
+  exponentialDecay,
+  oneCycle,
+  piecewiseConstant,
+  polynomialDecay,
+} from './train/schedules.ts';
 export type { SGD, SgdOptions } from './train/sgd.ts';
 export { sgd } from './train/sgd.ts';
 export type { TrainResult } from './train/train.ts';
