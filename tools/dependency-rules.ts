@@ -60,7 +60,6 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'tune',
       'browser.ts',
       'index.ts',
-      'browser.ts',
       'cli',
     ],
     contracts: ['data/dataset.ts', 'models/info.ts'],
