@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { alternatingFlip } from '../augment/alternating-flip.ts';
+import { cutMix } from '../augment/cut-mix.ts';
+import { mixup } from '../augment/mixup.ts';
 import { randomCrop } from '../augment/random-crop.ts';
 import { randomFlip } from '../augment/random-flip.ts';
 import type { Transform } from '../augment/transform.ts';
@@ -159,3 +162,24 @@ for (const [what, body] of [
     assert.equal(stdout, 'done\n');
   });
 }
+
+test('mixed batches are the same for any number of workers and from any batch on, and say what was mixed', async () => {
+  const splits = await makeSplits();
+  const mixed = {
+    ...augmented,
+    transforms: [randomCrop({ padding: 1 }), alternatingFlip(), mixup({ alpha: 1 }), cutMix()],
+  };
+  const all = await collect(splits.train, mixed);
+  assert.deepEqual(await collect(splits.train, { ...mixed, workers: 3 }), all);
+  assert.deepEqual(await collect(splits.train, { ...mixed, startBatch: 3 }), all.slice(3));
+  assert.deepEqual(await collect(plain(splits.train), mixed), all);
+  for (const { labels, partners, shares, size } of all) {
+    assert.ok(partners !== undefined && shares !== undefined);
+    assert.deepEqual([...partners], [...labels].reverse(), 'places are paired from both ends');
+    assert.ok(shares.length === size && shares.every((share) => share >= 0 && share <= 1));
+  }
+  assert.notDeepEqual(all[0].shares, (await collect(splits.train, { ...mixed, epoch: 1 }))[0].shares);
+  const [unmixed] = await collect(splits.train, augmented);
+  assert.ok(!('partners' in unmixed) && !('shares' in unmixed));
+  await closeSplits(splits);
+});
