@@ -45,7 +45,8 @@ function provide(name: string, optional: boolean, seen: Set<string>): void {
     readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
     readonly optionalDependencies?: Readonly<Record<string, string>>;
   };
-  for (const command of typeof manifest.bin === 'object' ? Object.keys(manifest.bin) : []) {
+  const { bin = {} } = manifest;
+  for (const command of typeof bin === 'string' ? [name] : Object.keys(bin)) {
     const link = join('.bin', command);
     cpSync(join(MODULES, link), join(installed, 'node_modules', link), { verbatimSymlinks: true });
   }

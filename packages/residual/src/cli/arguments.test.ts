@@ -52,7 +52,7 @@ test('--help wins over everything that follows', () => {
 
 test('unknown options name the nearest one', () => {
   assert.equal(mistake('--epoch', '3'), 'residual train has no option --epoch | did you mean --epochs?');
-  assert.match(mistake('--weight', '3'), /did you mean --weight-decay\?/);
+  assert.match(mistake('--weight-dec', '3'), /did you mean --weight-decay\?/);
   assert.match(mistake('--no-flp'), /did you mean --no-flip\?/);
   assert.match(mistake('-q'), /no option -q/);
   assert.match(mistake('--qwertz'), /residual train --help lists the options/);
@@ -95,4 +95,9 @@ test('a rule with a largest value only', () => {
     run: async () => 0,
   });
   assert.throws(() => parseArguments(command, ['--n', '6']), /--n must be a whole number of at most 5, received '6'/);
+});
+
+test('an option that may be given more than once keeps all of its values', () => {
+  const { values } = parseArguments(trainCommand, ['--set', 'a=1', '--lr', '2', '--set', 'b=2']);
+  assert.deepEqual(values.set, ['a=1', 'b=2']);
 });

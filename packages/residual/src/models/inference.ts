@@ -6,7 +6,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { TestTimeAugmentation } from '../augment/test-time.ts';
 import { testTimeViews } from '../augment/test-time.ts';
 import { type Batch, batches } from '../data/batches.ts';
-import type { Dataset, Normalization } from '../data/dataset.ts';
+import type { Dataset, ImageShape, Normalization } from '../data/dataset.ts';
 import { ModelError } from './errors.ts';
 import { type Network, networkOf } from './network.ts';
 
@@ -24,6 +24,9 @@ export interface InferenceOptions {
   /** After each batch; corrupt files are never done. */
   readonly onProgress?: (done: number, total: number) => void;
 }
+
+/** A batch at another size than the model's own, for one that was trained on such a size last. */
+export type ShowBatch = (batch: Batch) => Pick<Batch, 'images'> & { readonly imageShape?: ImageShape };
 
 /** What the network says of one image. */
 export interface Prediction {
@@ -46,6 +49,7 @@ export async function* predictions(
   model: LayersModel,
   dataset: Dataset,
   options: InferenceOptions,
+  show: ShowBatch = (batch) => batch,
 ): AsyncGenerator<Prediction, void, undefined> {
   const { batchSize = 64, workers = 1, signal, onProgress, tta } = options;
   const { mean, std } = options.preprocessing;
@@ -57,7 +61,8 @@ export async function* predictions(
   let running: { readonly batch: Batch; readonly probabilities: Promise<Float64Array[]> } | undefined;
   for await (const batch of batches(dataset, { batchSize, normalize: { mean, std }, corrupt: 'drop', workers })) {
     signal?.throwIfAborted();
-    const probabilities = averageOf(network, batch.images, rows, tta);
+    const { images, imageShape = network.inputShape } = show(batch);
+    const probabilities = averageOf({ ...network, inputShape: imageShape }, images, rows, tta);
     probabilities.catch(() => {}); // reported when its turn comes
     if (running) {
       yield* predictionsOf(running.batch, await running.probabilities);

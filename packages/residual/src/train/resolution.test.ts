@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
+import { networkOf } from '../models/network.ts';
 import { resnet18 } from '../models/resnet.ts';
 import { resizeBatch } from './resize-batch.ts';
 import { atResolution, checkStages } from './resolution.ts';
@@ -86,4 +87,36 @@ test('a network trains through all sizes and ends as a model of whole pictures',
   const [small, again, whole] = [await run([4, 6]), await run([4, 6]), await run([])];
   assert.deepEqual(small, again);
   assert.notDeepEqual(Object.values(small)[0], Object.values(whole)[0]);
+});
+
+test('validation shows pictures of the size that was trained on last', async () => {
+  await tf.setBackend('cpu');
+  const data = halvesSplits(12, 6);
+  const { validation } = data;
+  assert.ok(validation);
+  const model = resnet18({ inputShape: [8, 8, 1], classes: data.classes.length, width: 2, seed: 1 });
+  const batchesPerEpoch = Math.floor(data.train.size / 4);
+  const { images } = await validation.read(Array.from({ length: validation.size }, (_, i) => i));
+  const whole = Float32Array.from(images, (byte) => Math.fround(byte / 255));
+  const seen: number[] = [];
+  await train(model, data, {
+    epochs: 2,
+    batchSize: 4,
+    normalize: { mean: [0], std: [1] },
+    optimizer: sgd({ learningRate: 0.002 }),
+    resolution: [{ untilStep: batchesPerEpoch, size: 4 }],
+    onEpoch: async ({ epoch, validationLoss }) => {
+      const side = epoch === 1 ? 4 : 8;
+      const small = resizeBatch(whole, validation.size, [8, 8, 1], [side, side]);
+      const loss = tf.tidy(() => {
+        const logits = networkOf(model).apply(tf.tensor4d(small, [validation.size, side, side, 1]), false);
+        const rows = tf.logSoftmax(logits).arraySync() as number[][];
+        return rows.reduce((sum, row, i) => sum - (row[validation.labels[i] ?? 0] ?? 0), 0) / rows.length;
+      });
+      assert.ok(Math.abs(loss - (validationLoss ?? 0)) < 1e-4, `epoch ${epoch}: ${validationLoss}, should be ${loss}`);
+      seen.push(epoch);
+    },
+  });
+  assert.deepEqual(seen, [1, 2]);
+  model.dispose();
 });

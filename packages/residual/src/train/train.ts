@@ -374,7 +374,10 @@ class Loop {
       const size = Math.min(this.position.microBatch ?? batchSize, this.settings.options.microBatch ?? batchSize);
       const options = { preprocessing: normalize, batchSize: size, workers, onProgress, ...(signal && { signal }) };
       let [images, loss, correct] = [0, 0, 0];
-      for await (const prediction of predictions(this.model, validation, options)) {
+      // At the size that was trained on last: the averages of batch norms are of such pictures.
+      const { resolution = [] } = this.settings.options;
+      const show = (batch: Batch) => atResolution(batch, this.data.imageShape, resolution, this.position.step - 1);
+      for await (const prediction of predictions(this.model, validation, options, show)) {
         const score = this.settings.score(prediction);
         images++;
         loss += score.loss;

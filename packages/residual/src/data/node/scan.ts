@@ -50,15 +50,16 @@ export async function scanClasses(root: string, options: ScanOptions = {}): Prom
   if (missing !== undefined) {
     throw new DataError(`${root} has no class folder '${missing}'; there are ${folders.join(', ') || 'none'}`);
   }
+  const wanted = options.classes ?? folders;
+  const classes: ClassFolder[] = [];
   for (const { name, kind } of entries) {
-    if (kind !== 'folder' && isImageName(name)) {
+    if (kind === 'folder' && wanted.includes(name)) {
+      classes.push({ name, files: await filesBelow(root, name, skipped, options.followLinks ?? true) });
+    } else if (kind !== 'folder' && isImageName(name)) {
       skipped.push({ path: join(root, name), reason: 'not in a class folder' });
     }
   }
-  const classes: ClassFolder[] = [];
-  for (const name of options.classes ?? folders) {
-    classes.push({ name, files: await filesBelow(root, name, skipped, options.followLinks ?? true) });
-  }
+  classes.sort((a, b) => wanted.indexOf(a.name) - wanted.indexOf(b.name));
   if (classes.length === 0) {
     const found = skipped.length === 0 ? 'no images either' : `${skipped.length} image(s) directly in it`;
     throw new DataError(
