@@ -86,6 +86,20 @@ test('a place that cannot be written to', async () => {
   assertClear(ended, 1, /cannot write photos\/red\/0\.png\/.*part of the path is a file/);
 });
 
+test('a batch that does not fit into memory is cut into parts before the first step', async () => {
+  const runs = await temporaryFolder();
+  const cut = /a step does not fit into memory \(it needs [\d.]+ GiB .*: each batch of 10000 is computed in \d+ parts/;
+  const ended = await residual(['train', '--batch', '10000', '--runs', runs, '--name', 'cut'], {
+    cwd: folder,
+    // The step itself takes minutes.
+    onStderr: (text) => (cut.test(text) ? 'SIGKILL' : undefined),
+  });
+  assert.match(ended.stderr, cut);
+  // What was found out is in a checkpoint: a resumed run does not find it out again.
+  assert.ok((await readdir(join(runs, 'cut', 'checkpoint'))).includes('state.bin'));
+  await rm(runs, { recursive: true });
+});
+
 test('nothing was written', async () => {
   assert.ok(!(await readdir(folder)).includes('runs') || (await readdir(join(folder, 'runs'))).length === 0);
 });
