@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchAugment } from './augment.ts';
 import { Peer } from './child.ts';
+import { layersTable } from './layers.ts';
 import { findPeer, ours, oursInPage, PEERS, type PeerName, type Places, type Shortcut } from './peers.ts';
 import { type Line, reportOf, tableOf } from './report.ts';
 import { median, type Work, workOf } from './work.ts';
@@ -21,6 +22,7 @@ For train and infer:
   --runs N                rounds (default 5)
   --seconds S             least time of a turn (default 2)
   --peers LIST            of ${PEERS.join(', ')}, or none (default: all that are found)
+  --layers                where the time of a step goes, kernel by kernel, beside the machine's bounds; no peers
   --page                  measure this project's backend in a page of headless Chromium, not in Node
   --python PATH           the interpreter that has torch
   --onnxruntime FOLDER    a folder in which onnxruntime-node is installed
@@ -39,6 +41,7 @@ interface Options {
   readonly peers: readonly PeerName[] | undefined;
   readonly places: Places;
   readonly page: boolean;
+  readonly layers: boolean;
   readonly json: boolean;
 }
 
@@ -71,6 +74,7 @@ function parse(): Options | undefined {
       ...(values.onnxruntime === undefined ? {} : { onnxruntime: values.onnxruntime }),
     },
     page: values.page,
+    layers: values.layers,
     json: values.json,
   };
 }
@@ -86,6 +90,7 @@ function read() {
       seconds: { type: 'string', default: '2' },
       peers: { type: 'string' },
       page: { type: 'boolean', default: false },
+      layers: { type: 'boolean', default: false },
       python: { type: 'string' },
       onnxruntime: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -178,6 +183,10 @@ async function main(): Promise<void> {
     return;
   }
   const { work, runs, seconds, page, json } = options;
+  if (options.layers) {
+    console.log(layersTable(work, seconds));
+    return;
+  }
   const jit: Runner = { peer: await Peer.start('jit', page ? oursInPage(work) : ours(work)), rates: [] };
   progress('jit: warms up');
   await warmUp(jit.peer, seconds);
