@@ -24,3 +24,6 @@ export const shownDefaults = {
   labelSmoothing: 0.1,
   seed: 1,
 } as const;
+
+/** What a longer run on the embedded data was measured to reach: two cores of an AMD EPYC (Zen 4), seed 1. */
+export const longerRun = { epochs: 14, minutes: 8, testAccuracy: 0.91 } as const;

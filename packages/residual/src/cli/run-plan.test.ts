@@ -8,10 +8,12 @@ import { test } from 'node:test';
 import { loadRecipe } from '../recipe/library.ts';
 import { parseArguments } from './arguments.ts';
 import { UsageError } from './command.ts';
-import { shownDefaults } from './defaults.ts';
+import { longerRun, shownDefaults } from './defaults.ts';
 import { parseSize } from './recipe-options.ts';
 import { makePlan, type RunPlan, readPlan, reproduceCommand, writePlan } from './run-plan.ts';
+import { makeStyle } from './style.ts';
 import { trainCommand } from './train.ts';
+import { nextSteps } from './train-text.ts';
 
 async function planOf(...argv: string[]): Promise<RunPlan> {
   const { positionals, values } = parseArguments(trainCommand, argv);
@@ -120,4 +122,27 @@ test('a plan is read as it was written; other files of that name are refused', a
     await assert.rejects(readPlan(folder), /was not written by this version/);
   }
   await rm(folder, { recursive: true });
+});
+
+test('a short run on the embedded data is told what a longer one reaches, others are not', async () => {
+  const told = async (...words: string[]) =>
+    nextSteps('runs/a', 'runs/a/report.html', 'test', [], [], await planOf(...words), makeStyle(false)).join('\n');
+  const { epochs, testAccuracy } = longerRun;
+  assert.ok(testAccuracy > 0.9 && testAccuracy < 1);
+  assert.ok((await told()).includes(`train --epochs ${epochs}`));
+  for (const words of [['--epochs', String(epochs)], ['photos'], ['--recipe', 'cifar-fast']]) {
+    assert.ok(!(await told(...words)).includes('a longer run'), words.join(' '));
+  }
+});
+
+test('fine-tuning without weights to begin with is a mistake', async () => {
+  for (const words of [
+    ['--recipe', 'finetune'],
+    ['--set', 'model.freeze=backbone'],
+  ]) {
+    await assert.rejects(planOf(...words), {
+      name: 'UsageError',
+      message: /begins with trained weights, and none are named/,
+    });
+  }
 });

@@ -64,6 +64,11 @@ export async function makePlan(
   }
   const given = argument ?? values.data ?? defaultData;
   const { name: from, recipe } = await loadRecipe(values.recipe ?? recipeFor(given), await placed(overridesOf(values)));
+  const { weights, freeze } = recipe.model;
+  if (weights === undefined && (from === 'finetune' || freeze === 'backbone')) {
+    const what = from === 'finetune' ? '--recipe finetune' : 'model.freeze=backbone';
+    throw new UsageError(`${what} begins with trained weights, and none are named`, 'add --weights RUN');
+  }
   return {
     format: 'residual-run/2',
     name: values.name ?? name(given, recipe.model.name),

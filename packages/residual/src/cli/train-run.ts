@@ -246,7 +246,7 @@ async function finish(
   if (values.quiet !== true) {
     const diagnosis = diagnoseRun(await readHistory(join(folder, 'history.jsonl')), splits, plan);
     for (const text of diagnosis === undefined ? [] : diagnosisLines(diagnosis, out)) tell(text);
-    for (const text of nextSteps(folder, report, split, result.info.classes, samples, out)) tell(text);
+    for (const text of nextSteps(folder, report, split, result.info.classes, samples, plan, out)) tell(text);
   }
   if (viewed !== undefined) {
     tell(
