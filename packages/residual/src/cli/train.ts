@@ -278,10 +278,7 @@ export const trainCommand = defineCommand({
     ['residual train', 'the embedded data set, good defaults'],
     ['residual train photos/ --epochs 30', 'your own images'],
     ['residual train cifar-10-batches-bin/ --name first', 'CIFAR-10, into runs/first'],
-    [
-      'residual train photos/ --recipe finetune --weights runs/first --set training.epochs=5',
-      'from a trained network, by a recipe, one key changed',
-    ],
+    ['residual train photos/ --recipe finetune --weights runs/first --epochs 5', 'from a trained network, by a recipe'],
     ['residual train photos/ --size 96 --batch 64 --test 0.1', 'smaller images, a test set held out'],
     ['residual train digits/ --no-flip', 'where left and right matter'],
     ['residual train --resume runs/first', 'go on after Ctrl-C or a power cut'],
