@@ -1,6 +1,7 @@
 /** `residual augment`: its options and its help. The work is in `augment-run.ts`. */
 
 import { defineCommand } from './command.ts';
+import { pixelOptions } from './options.ts';
 
 /** What is shown when nothing else is asked for. */
 export const defaultTransforms = 'randomCrop,randomFlip,randAugment';
@@ -16,21 +17,7 @@ export const augmentOptions = {
   variants: { kind: 'integer', value: 'N', min: 1, max: 50, help: 'how many epochs, a column for each', default: 7 },
   seed: { kind: 'integer', value: 'N', min: 0, help: 'of the choice of images and of all changes', default: 1 },
   out: { kind: 'text', value: 'FILE', help: 'the PNG to write', default: 'augmented.png' },
-  size: {
-    kind: 'text',
-    value: 'N|HxW',
-    help: 'bring images to this size in pixels',
-    default: 'as stored; 224 for a folder of pictures',
-    group: 'Data',
-  },
-  channels: {
-    kind: 'choice',
-    value: 'N',
-    choices: ['1', '3'],
-    help: '1 for grey, 3 for colour',
-    default: 'as stored',
-    group: 'Data',
-  },
+  ...pixelOptions,
 } as const;
 
 export const augmentCommand = defineCommand({

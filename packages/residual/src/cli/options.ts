@@ -1,6 +1,24 @@
 /** Options that more than one command takes, described once.
  *  Commands spread these into their own. */
 
+export const pixelOptions = {
+  size: {
+    kind: 'text',
+    value: 'N|HxW',
+    help: 'bring images to this size in pixels',
+    default: 'as stored; 224 for a folder of pictures',
+    group: 'Data',
+  },
+  channels: {
+    kind: 'choice',
+    value: 'N',
+    choices: ['1', '3'],
+    help: '1 for grey, 3 for colour',
+    default: 'as stored',
+    group: 'Data',
+  },
+} as const;
+
 export const machineOptions = {
   threads: {
     kind: 'integer',

@@ -3,7 +3,7 @@
 
 import { defineCommand } from './command.ts';
 import { defaultData, runsFolder, shownDefaults as shown } from './defaults.ts';
-import { jsonOption, machineOptions } from './options.ts';
+import { jsonOption, machineOptions, pixelOptions } from './options.ts';
 
 /** The default as help shows it: the usual one, and the embedded data's where that is another. */
 function both(name: keyof typeof shown.default): string | number {
@@ -13,21 +13,7 @@ function both(name: keyof typeof shown.default): string | number {
 
 export const trainOptions = {
   data: { kind: 'text', value: 'DATA', help: 'the same as the argument DATA', default: defaultData, group: 'Data' },
-  size: {
-    kind: 'text',
-    value: 'N|HxW',
-    help: 'bring images to this size in pixels',
-    default: 'as stored; 224 for a folder of pictures',
-    group: 'Data',
-  },
-  channels: {
-    kind: 'choice',
-    value: 'N',
-    choices: ['1', '3'],
-    help: '1 for grey, 3 for colour',
-    default: 'as stored',
-    group: 'Data',
-  },
+  ...pixelOptions,
   resize: {
     kind: 'choice',
     value: 'HOW',
