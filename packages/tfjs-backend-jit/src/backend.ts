@@ -21,12 +21,14 @@ import { compile } from './compile.ts';
 import { sizeOf } from './graph/shape.ts';
 import { outOfMemory } from './memory/out-of-memory.ts';
 import type { Kept } from './memory/plan.ts';
+import { type Guess, HeadStarts, isRight } from './record/head-start.ts';
 import {
   type DeviceBuffer,
   type Entry,
   type KeptBuffers,
   type Node,
   namedInputs,
+  type Recording,
   takeRecording,
 } from './record/recording.ts';
 import { type CompiledType, isCompiled, type Rule, type TensorType } from './record/rule.ts';
@@ -42,6 +44,12 @@ const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as
 /** Compiled programs that are kept. */
 const MAX_PROGRAMS = 512;
 
+/** A run that was queued, and the new memory that it fills. */
+interface Started {
+  readonly run: number;
+  readonly fresh: readonly DeviceBuffer[];
+}
+
 /** Some kernels take lists under one name. */
 type GivenInput = TensorInfo | readonly TensorInfo[] | null | undefined;
 
@@ -51,6 +59,9 @@ export class JitBackend extends KernelBackend {
   private readonly data: DataStorage<Entry>;
   private readonly programs = new Map<string, Loaded>();
   private readonly fillRule: Rule<never>;
+  private readonly headStarts = new HeadStarts();
+  /** The run that was started when the first operation of what is pending was recorded. */
+  private early: { readonly guess: Guess; readonly started: Started } | undefined;
   private pending: Node[] = [];
   private flushScheduled = false;
 
@@ -288,6 +299,7 @@ export class JitBackend extends KernelBackend {
     for (const entry of outputs) entry.node = node;
     for (const { entry } of inputs) entry.readers++;
     this.pending.push(node);
+    if (this.pending.length === 1) this.startEarly(node);
     if (this.pending.length >= MAX_PENDING) this.flush();
     else if (!this.flushScheduled) {
       this.flushScheduled = true;
@@ -326,9 +338,12 @@ export class JitBackend extends KernelBackend {
     const nodes = this.pending;
     if (nodes.length === 0) return;
     this.pending = [];
+    const { early } = this;
+    this.early = undefined;
     const recording = takeRecording(nodes);
     try {
-      if (recording.outputs.length > 0) this.start(recording);
+      if (recording.outputs.length > 0) this.start(recording, early);
+      else if (early !== undefined) this.drop(early.started);
     } catch (error) {
       for (const entry of recording.outputs) entry.failure = error instanceof Error ? error : new Error(String(error));
     }
@@ -341,10 +356,27 @@ export class JitBackend extends KernelBackend {
     }
   }
 
-  private start(recording: ReturnType<typeof takeRecording>): void {
+  /** Starts the program that `node` is likely to begin, if the threads have nothing else to do. */
+  private startEarly(node: Node): void {
+    const guess = this.engine.isBusy ? undefined : this.headStarts.guess(node);
+    if (guess === undefined) return;
+    try {
+      this.early = { guess, started: this.begin(guess.leaves, guess.program) };
+    } catch {
+      // Too little memory: whoever reads the result hears of it, with what was recorded until then.
+    }
+  }
+
+  private start(recording: Recording, early: JitBackend['early']): void {
     const { engine } = this;
-    const key = recording.key;
+    const { key, leaves } = recording;
     let program = this.programs.get(key);
+    if (early !== undefined && program === early.guess.program && isRight(early.guess, key, leaves)) {
+      this.headStarts.learn(recording, program, early.guess);
+      this.handOut(recording, program, early.started);
+      return;
+    }
+    if (early !== undefined) this.drop(early.started);
     try {
       if (program === undefined) {
         const compiled = compile(recording, engine.features);
@@ -353,23 +385,25 @@ export class JitBackend extends KernelBackend {
       } else this.programs.delete(key); // put back below as the latest used
       this.programs.set(key, program);
       if (this.programs.size > MAX_PROGRAMS) this.forgetOldest();
-      engine.reserve(program.compiled.arenaBytes, program.compiled.scratchBytes);
-      this.launch(recording, program);
+      this.handOut(recording, program, this.begin(leaves, program));
     } catch (error) {
       if (error instanceof HeapFull) throw outOfMemory(error, recording, program?.compiled, engine.heap);
       throw error;
     }
+    this.headStarts.learn(recording, program, early?.guess);
   }
 
-  private launch(recording: ReturnType<typeof takeRecording>, program: Loaded): void {
+  /** Queues a run of a program on what its leaves hold, with new memory for its results. */
+  private begin(entries: readonly Entry[], program: Loaded): Started {
     const { engine } = this;
     const { compiled } = program;
-    const hosts = recording.leaves.filter((entry) => entry.device === undefined);
+    engine.reserve(compiled.arenaBytes, compiled.scratchBytes);
+    const hosts = entries.filter((entry) => entry.device === undefined);
     const sizes = [...hosts.map((entry) => entry.size * 4), ...compiled.fresh];
     const buffers = engine.heap
       .allocAll(sizes)
       .map((address, i): DeviceBuffer => ({ address, bytes: sizes[i], refs: 0, run: 0 }));
-    const leaves = recording.leaves.map((entry) => entry.device ?? buffers[hosts.indexOf(entry)]);
+    const leaves = entries.map((entry) => entry.device ?? buffers[hosts.indexOf(entry)]);
     let kept: KeptBuffers[];
     try {
       kept = compiled.kept.map((k) => this.keptBuffers(k, leaves));
@@ -393,16 +427,24 @@ export class JitBackend extends KernelBackend {
     const run = engine.run(program, pointers, uploads, skip);
     for (const { buffer } of uploads) buffer.run = run;
     for (const buffers of kept) buffers.stamps = buffers.sources.map((source) => source.run);
+    return { run, fresh };
+  }
+
+  /** Gives the recording's outputs what the run computes for them. */
+  private handOut({ leaves, outputs }: Recording, { compiled }: Loaded, { run, fresh }: Started): void {
     compiled.outputs.forEach((place, i) => {
-      const entry = recording.outputs[i];
-      const device =
-        place.kind === 'fresh' ? fresh[place.slot - recording.leaves.length] : recording.leaves[place.input].device;
+      const device = place.kind === 'fresh' ? fresh[place.slot - leaves.length] : leaves[place.input].device;
       if (device === undefined) throw new Error('internal: an output has no memory');
       if (place.kind === 'donated') this.forgetKept(device);
       device.refs++;
       device.run = run;
-      entry.device = device;
+      outputs[i].device = device;
     });
+  }
+
+  /** Nobody wants the results of a run. Its memory may be given to later ones: they wait for it. */
+  private drop({ fresh }: Started): void {
+    for (const device of fresh) this.releaseDevice({ ...device, refs: 1 });
   }
 
   /** The memory of what a program keeps: found, or made. */
@@ -430,6 +472,7 @@ export class JitBackend extends KernelBackend {
     const [key, program] = oldest.value;
     if (!this.engine.isDone(program.lastRun)) return;
     this.programs.delete(key);
+    this.headStarts.forget(program);
     this.engine.forget(program);
   }
 

@@ -117,7 +117,16 @@ function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boo
         ? -1
         : emitFilterPanel(m, c, grid, planeBytes(inChannels, outChannels), rotated, features);
       const uChannels = steady ? c.outChannels : outChannels;
-      const shape = { grid, inChannels, outChannels, uChannels, vTiles: grid.tiles, mTiles: block, features };
+      const shape = {
+        grid,
+        inChannels,
+        outChannels,
+        uChannels,
+        vTiles: grid.tiles,
+        mTiles: block,
+        fetchAhead: steady,
+        features,
+      };
       const products = emitProducts(m, shape, [blocks > 1 ? block : last, last]);
       const tiles = { convolution: c, grid, planeTiles: block, planeChannels: outChannels, features };
       const result = emitOutputTransform(m, { ...tiles, channels: outChannels, epilogue });

@@ -51,7 +51,16 @@ function blockKernel(c: Convolution, grid: Grid, { block, epilogue }: TileCuts, 
     emit(m) {
       const tiles = { convolution: c, grid, planeTiles: block, features };
       const image = emitImageTransform(m, { ...tiles, planeChannels: inChannels, channels: inChannels });
-      const shape = { grid, inChannels, outChannels, uChannels: outChannels, vTiles: block, mTiles: block, features };
+      const shape = {
+        grid,
+        inChannels,
+        outChannels,
+        uChannels: outChannels,
+        vTiles: block,
+        mTiles: block,
+        fetchAhead: false,
+        features,
+      };
       const products = emitProducts(m, shape, [pieces > 1 ? block : last, last]);
       const result = emitOutputTransform(m, { ...tiles, planeChannels: outChannels, channels: outChannels, epilogue });
       m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32', ...extras.map(() => 'i32' as const)], [], (f) => {

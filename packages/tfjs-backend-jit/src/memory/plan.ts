@@ -28,6 +28,8 @@ export interface Plan {
   readonly arenaBytes: number;
   readonly scratchBytes: number;
   readonly kept: readonly Kept[];
+  /** Some launch writes where an input lies that nobody needs afterwards. */
+  readonly writesInputs: boolean;
 }
 
 /** What a launch makes of steady inputs alone: it stays in memory, and the launch runs again only if they change. */
@@ -202,10 +204,14 @@ export function planMemory(
     used.map((storage, j) => ({ pointer: launches[i].pointers[j], bytes: storage().bytes, writes: writes[j] })),
   );
   const overlap = overlaps(touches);
+  const writesInputs = touches
+    .flat()
+    .some(({ pointer, writes }) => writes && pointer.kind === 'external' && pointer.slot < inputs.length);
   return {
     launches: launches.map((launch, i) => ({ ...launch, overlaps: overlap[i] })),
     slots,
     kept,
+    writesInputs,
     outputs: outputPlaces,
     fresh,
     arenaBytes,

@@ -73,6 +73,7 @@ function program(kernel: Kernel): Compiled {
     outputs: [],
     fresh: [],
     kept: [],
+    writesInputs: false,
     arenaBytes: 0,
     scratchBytes: 0,
     kernels: [kernel],

@@ -55,6 +55,7 @@ function program(launches: number, shared = true, kernel = rotate): Compiled {
     outputs: [],
     fresh: [],
     kept: [],
+    writesInputs: false,
     arenaBytes: 0,
     scratchBytes: 0,
     kernels: [kernel],

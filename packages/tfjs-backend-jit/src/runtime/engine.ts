@@ -133,6 +133,11 @@ export class Engine {
     return job.number;
   }
 
+  /** True while a run computes. */
+  get isBusy(): boolean {
+    return this.running !== undefined && !this.pool.idle;
+  }
+
   isDone(job: number): boolean {
     if (job > this.finished && this.running !== undefined && this.pool.idle) this.finish();
     return job <= this.finished;
