@@ -31,7 +31,7 @@ async function setUp(t: TestContext, behaviour: Behaviour, path = '/w.bin') {
 async function assertWhole(home: string, path: string, bytes = file): Promise<void> {
   assert.deepEqual(new Uint8Array(await readFile(path)), bytes);
   assert.deepEqual(await readdir(home), ['test--w'], 'only the finished folder is left');
-  assert.deepEqual((await readdir(join(home, 'test--w'))).sort(), ['download.json', 'w.bin']);
+  assert.deepEqual((await readdir(join(home, 'test--w'))).sort(), ['.download.json', 'w.bin']);
 }
 
 async function assertFails(request: DownloadRequest, message: RegExp, hint?: RegExp): Promise<WeightsError> {
@@ -55,7 +55,7 @@ test('a file arrives whole, with progress, and is found without a request afterw
   await assertWhole(home, path);
   assert.equal(seen.at(-1)?.received, file.length);
   assert.ok(seen.every(({ total }) => total === file.length));
-  const notes = JSON.parse(await readFile(join(home, 'test--w', 'download.json'), 'utf8')) as Record<string, unknown>;
+  const notes = JSON.parse(await readFile(join(home, 'test--w', '.download.json'), 'utf8')) as Record<string, unknown>;
   assert.equal(notes.sha256, right.sha256);
   assert.equal(notes.checked, 'sha256');
   assert.deepEqual(await cached(place, right), { path });
@@ -313,7 +313,7 @@ test('the parts of dead processes are taken over, those of living ones are not',
   const left = async (name: string, bytes: number) => {
     await mkdir(join(home, name), { recursive: true });
     await writeFile(join(home, name, 'w.bin'), file.subarray(0, bytes));
-    await writeFile(join(home, name, 'part.json'), notes);
+    await writeFile(join(home, name, '.part.json'), notes);
   };
   const living = `test--w.part-${host}-${process.ppid}-0`;
   await left(living, 10_000);
@@ -328,11 +328,11 @@ test('notes that a kill cut off, and parts larger than the file, are not trusted
   const folder = join(home, 'test--w.part');
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'w.bin'), other.subarray(0, 5000));
-  await writeFile(join(folder, 'part.json'), '{"url": "http://12');
+  await writeFile(join(folder, '.part.json'), '{"url": "http://12');
   await assertWhole(home, await download(request));
   await mkdir(folder);
   await writeFile(join(folder, 'w.bin'), noise(400_000));
-  await writeFile(join(folder, 'part.json'), JSON.stringify({ url: request.url.href, etag: '"a"', size: 300_000 }));
+  await writeFile(join(folder, '.part.json'), JSON.stringify({ url: request.url.href, etag: '"a"', size: 300_000 }));
   await assertWhole(home, await download(request));
   assert.deepEqual(ranges(server), ['whole', 'whole']);
 });

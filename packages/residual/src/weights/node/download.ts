@@ -9,7 +9,7 @@ import { WeightsError } from '../errors.ts';
 import { certainty, difference, type Expected, measure } from './checksum.ts';
 import { type Answer, get } from './http-get.ts';
 import { proxyNote, shownUrl, Transient } from './network-errors.ts';
-import { type Origin, Part } from './part.ts';
+import { FINISHED_NOTES, type Origin, Part } from './part.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -54,7 +54,6 @@ export interface DownloadRequest extends CachePlace {
 /** However much each attempt brings, there is an end to it. */
 const MOST_ATTEMPTS = 100;
 const LONGEST_WAIT = 15_000;
-const NOTES = 'download.json';
 
 /**
  * The path of a file in the cache, if it is there and whole: by its expected size and checksum, and by those that were
@@ -82,7 +81,7 @@ export async function cached(
 }
 
 async function notedFor(folder: string): Promise<Expected> {
-  const text = await readFile(join(folder, NOTES), 'utf8').catch(() => 'null');
+  const text = await readFile(join(folder, FINISHED_NOTES), 'utf8').catch(() => 'null');
   try {
     const value = JSON.parse(text) as { size?: unknown; sha256?: unknown } | null;
     return {

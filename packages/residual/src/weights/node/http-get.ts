@@ -4,6 +4,7 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { WeightsError } from '../errors.ts';
+import { arriving } from './arriving.ts';
 import { networkError, shownUrl, Transient } from './network-errors.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -95,22 +96,26 @@ function once(url: URL, options: GetOptions): Promise<Omit<Answer, 'announced'>>
     const timer = setTimeout(() => {
       stop(new Transient(`${url.host} has said nothing for ${Math.round(silence / 100) / 10} s`));
     }, silence);
+    let closed = false;
+    const heard = () => {
+      if (!closed) timer.refresh(); // it would wake a cleared one up again
+    };
     const close = () => {
+      closed = true;
       clearTimeout(timer);
       signal?.removeEventListener('abort', aborted);
       sent.destroy();
       agent.destroy();
     };
-    const failure = (error: unknown) => (signal?.aborted ? signal.reason : networkError(error, url));
+    const failure = (error: unknown) => (signal?.aborted ? signal.reason : networkError(error, url, options.env));
     signal?.addEventListener('abort', aborted);
     if (signal?.aborted) aborted();
 
-    async function* body(response: http.IncomingMessage): AsyncGenerator<Uint8Array> {
+    async function* body(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
       try {
-        for await (const chunk of response) {
-          timer.refresh();
-          yield chunk as Uint8Array;
-          timer.refresh(); // writing it may have taken long
+        for await (const chunk of bytes) {
+          yield chunk;
+          heard(); // writing it may have taken long
         }
       } catch (error) {
         throw failure(error);
@@ -119,11 +124,11 @@ function once(url: URL, options: GetOptions): Promise<Omit<Answer, 'announced'>>
       }
     }
     sent.on('response', (response) => {
-      timer.refresh();
+      heard();
       head = response;
-      response.on('error', () => {}); // whoever reads the body gets it; it may come before anyone does
       const { statusCode = 0, headers } = response;
-      resolve({ status: statusCode, headers, body: body(response), url, close });
+      const bytes = arriving(response, heard);
+      resolve({ status: statusCode, headers, body: body(bytes), url, close });
     });
     // After the answer's head the same errors come through its body, which may be unread by then.
     sent.on('error', (error) => {

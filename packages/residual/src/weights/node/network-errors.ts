@@ -3,6 +3,8 @@
 
 import { WeightsError } from '../errors.ts';
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** A failure that another attempt may not meet. */
 export class Transient extends Error {
   override readonly name = 'Transient';
@@ -40,7 +42,7 @@ const unreachable: Readonly<Record<string, string>> = {
 };
 
 /** Puts an error of Node's http into a `Transient` or, where no attempt can help, a `WeightsError`. */
-export function networkError(error: unknown, url: URL): Error {
+export function networkError(error: unknown, url: URL, env: Environment = {}): Error {
   if (error instanceof WeightsError || error instanceof Transient) return error;
   // `connect()` to a name with several addresses fails with all of their errors.
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
@@ -51,7 +53,11 @@ export function networkError(error: unknown, url: URL): Error {
     return new Transient(`${host} cannot be reached: ${unreachable[code]}`, { cause: error, unreachable: true });
   }
   if (code === 'ERR_PROXY_TUNNEL' || code === 'ERR_PROXY_INVALID_CONFIG') {
-    return new WeightsError(`the proxy does not lead to ${host}: ${firstLine(message)}`, { cause: error });
+    const note = proxyNote(url, env);
+    return new WeightsError(
+      `the proxy does not lead to ${host}: ${firstLine(message)}${note === undefined ? '' : ` (${note})`}`,
+      { cause: error },
+    );
   }
   if (/CERT|SIGNATURE|ISSUER|SELF_SIGNED|ALTNAME/.test(code)) {
     return new WeightsError(`the certificate of ${host} is not trusted (${code})`, {
@@ -71,8 +77,6 @@ function firstLine(text: string): string {
 export function shownUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The proxy that the environment names for URLs of this kind, for messages. */
 export function proxyNote(url: URL, env: Environment): string | undefined {

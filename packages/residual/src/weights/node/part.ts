@@ -18,7 +18,9 @@ export interface Origin {
   readonly size?: number;
 }
 
-const NOTES = 'part.json';
+/** Names that begin with a dot: no file of weights is called so. */
+const NOTES = '.part.json';
+export const FINISHED_NOTES = '.download.json';
 /** A part that nobody has touched for so long belongs to nobody, whatever its name says. */
 const STALE = 60 * 60 * 1000;
 
@@ -121,7 +123,7 @@ export class Part {
       await this.handle?.sync();
       await this.close();
       await rm(join(this.folder, NOTES), { force: true });
-      await writeFile(join(this.folder, 'download.json'), `${JSON.stringify(notes, null, 2)}\n`);
+      await writeFile(join(this.folder, FINISHED_NOTES), `${JSON.stringify(notes, null, 2)}\n`);
       await rename(this.folder, target);
       return true;
     } catch (error) {

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import type { Expected } from '../checksum.ts';
+import type { Measured } from '../checksum.ts';
 
 /** Bytes that look like nothing, the same each time. */
 export function noise(length: number, seed = 1): Uint8Array {
@@ -15,7 +15,7 @@ export function noise(length: number, seed = 1): Uint8Array {
   });
 }
 
-export function expectedOf(bytes: Uint8Array): Required<Expected> {
+export function expectedOf(bytes: Uint8Array): Measured {
   const digest = (name: string) => createHash(name).update(bytes).digest('hex');
   return { size: bytes.length, sha256: digest('sha256'), md5: digest('md5') };
 }
