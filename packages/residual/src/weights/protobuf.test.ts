@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WeightsError } from './errors.ts';
-import { buffered, type Field, fields, fixed32Of, floatOf, packedVarints, textOf, walkFields } from './protobuf.ts';
+import { buffered, type Field, fields, packedVarints, walkFields } from './protobuf.ts';
+import { readMessage } from './protobuf-message.ts';
 import { Message } from './protobuf-writer.ts';
 import { bytesSource } from './source.ts';
 
@@ -21,16 +22,21 @@ test('varints are those of the encoding guide, negative and long ones included',
   );
 });
 
-test('every type of field comes back, nested messages and packed lists included', () => {
-  const inner = new Message().string(1, 'naïve').float(2, 0.1);
-  const bytes = new Message().message(5, inner).fixed32(6, 0xfedcba98).double(7, 1).integers(8, [0, 300, -5]).finish();
-  const [nested, fixed, double, list] = [...fields(bytes, 'm')] as [Field, Field, Field, Field];
-  const [text, float] = [...fields(bytes, 'm', nested)] as [Field, Field];
-  assert.equal(textOf(bytes, text), 'naïve');
-  assert.equal(floatOf(bytes, float), Math.fround(0.1));
-  assert.equal(fixed32Of(bytes, fixed), 0xfedcba98);
-  assert.deepEqual([double.type, double.end - double.start], ['fixed64', 8]);
-  assert.deepEqual(packedVarints(bytes, 'm', list), [0, 300, -5]);
+test('every type of field comes back, nested messages, packed lists and plain ones included', async () => {
+  const inner = new Message().string(1, 'naïve').float(2, 0.1).string(1, 'last');
+  const bytes = new Message().message(5, inner).fixed32(6, 0xfedcba98).integers(8, [0, 300, -5]).integer(8, 7);
+  const whole = bytes.floats(9, [1.5, -0]).float(9, 3).doubles(10, [Math.PI]).finish();
+  const message = await readMessage(bytesSource(whole, 'm'), { start: 0, end: whole.length });
+  const nested = await message.message(5);
+  assert.deepEqual(await nested?.texts(1), ['naïve', 'last']);
+  assert.equal(await nested?.text(1), 'last');
+  assert.equal(await nested?.float(2), Math.fround(0.1));
+  assert.equal(await message.fixed32(6), 0xfedcba98);
+  assert.deepEqual(await message.integers(8), [0, 300, -5, 7]);
+  assert.deepEqual(await message.floats(9), [1.5, -0, 3]);
+  assert.deepEqual(new Float64Array((await message.fixed(10, 8)).buffer), Float64Array.of(Math.PI));
+  assert.deepEqual([message.has(1), message.integer(1), await message.text(1)], [false, undefined, undefined]);
+  assert.throws(() => message.integer(5), /field 5 at byte 2 is a bytes, must be varint/);
 });
 
 test('a walk along a source passes over what is large and sees all fields, wherever windows end', async () => {

@@ -122,19 +122,6 @@ export function packedVarints(bytes: Uint8Array, name: string, range: Range = wh
   return values;
 }
 
-/** The text of a field of a message in memory. */
-export function textOf(bytes: Uint8Array, { start, end }: Range): string {
-  return decoder.decode(bytes.subarray(start, end));
-}
-
-export function floatOf(bytes: Uint8Array, { start }: Range): number {
-  return new DataView(bytes.buffer, bytes.byteOffset + start, 4).getFloat32(0, true);
-}
-
-export function fixed32Of(bytes: Uint8Array, { start }: Range): number {
-  return new DataView(bytes.buffer, bytes.byteOffset + start, 4).getUint32(0, true);
-}
-
 /** The same source with its last reads kept, for many small reads near each other. */
 export function buffered(source: ByteSource): ByteSource {
   let [begin, held] = [0, new Uint8Array(0)];
@@ -154,5 +141,4 @@ export function buffered(source: ByteSource): ByteSource {
   };
 }
 
-const decoder = new TextDecoder();
 const whole = (bytes: Uint8Array): Range => ({ start: 0, end: bytes.length });
