@@ -11,6 +11,8 @@ export interface Assignment {
   readonly map: WeightMap;
   /** The tensors for each layer of the network, by role; a layer that nothing is for is missing. */
   readonly found: ReadonlyMap<NeededLayer, ReadonlyMap<Role, WeightTensor>>;
+  /** Of batch normalisations, where the file says. */
+  readonly epsilons: ReadonlyMap<NeededLayer, number>;
   /** How the file would call a weight. */
   nameOf(layer: NeededLayer, role: Role): string;
   /** What stands before all names, as `module.`. */
@@ -76,7 +78,7 @@ function byParts(map: PartsMap, view: FileView, needs: Needs): Assignment {
       return [layer, new Map<Role, WeightTensor>(tensors)] as const;
     }),
   );
-  return { map, found, nameOf, prefix, otherPrefixes };
+  return { map, found, epsilons: new Map(), nameOf, prefix, otherPrefixes };
 }
 
 const KERNEL = ['kernel', 'bias'] as const;
@@ -90,13 +92,20 @@ function prefixes({ tensors }: FileView, first: string, second: string): readonl
 }
 
 function byLayerNames(map: WeightMap, { layers }: FileView, needs: Needs): Assignment {
-  const byName = new Map(layers.map(({ name, tensors }) => [name, tensors]));
-  const found = new Map(needs.layers.flatMap((layer) => pairOf(layer, byName.get(layer.name))));
-  return { map, found, nameOf: (layer, role) => `${layer.name}/${role}`, prefix: '', otherPrefixes: [] };
+  const byName = new Map(layers.map((layer) => [layer.name, layer]));
+  const pairs = new Map(needs.layers.flatMap((layer) => pairOf(layer, byName.get(layer.name))));
+  return { map, ...contents(pairs), nameOf: (layer, role) => `${layer.name}/${role}`, prefix: '', otherPrefixes: [] };
 }
 
-function pairOf<T>(layer: NeededLayer, tensors: T | undefined): readonly (readonly [NeededLayer, T])[] {
-  return tensors === undefined ? [] : [[layer, tensors]];
+function pairOf<T>(layer: NeededLayer, partner: T | undefined): readonly (readonly [NeededLayer, T])[] {
+  return partner === undefined ? [] : [[layer, partner]];
+}
+
+function contents(pairs: ReadonlyMap<NeededLayer, FileLayer>): Pick<Assignment, 'found' | 'epsilons'> {
+  return {
+    found: new Map([...pairs].map(([layer, { tensors }]) => [layer, tensors])),
+    epsilons: new Map([...pairs].flatMap(([layer, { epsilon }]) => pairOf(layer, epsilon))),
+  };
 }
 
 /**
@@ -131,7 +140,7 @@ function byOrder(map: WeightMap, { layers }: FileView, needs: Needs): Assignment
   rest('dense', denses.slice(-needed('dense').length));
   return {
     map,
-    found: new Map([...pairs].map(([layer, { tensors }]) => [layer, tensors])),
+    ...contents(pairs),
     nameOf: (layer, role) => {
       const partner = pairs.get(layer);
       return partner?.tensors.get(role)?.name ?? `${partner?.name ?? layer.kind}/${role}`;

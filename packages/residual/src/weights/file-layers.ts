@@ -1,7 +1,9 @@
-/** The tensors of a file gathered into layers, for files that are read by layer names or by order: Keras's, TF.js's,
- *  TensorFlow's (`conv1/kernel`, `layers/conv2d/vars/0`) and an ONNX exporter's (`onnx::Conv_193`). */
+/** The tensors of a file gathered into layers, for files that are read by layer names or by order: Keras's, TF.js's and
+ *  TensorFlow's (`conv1/kernel`, `layers/conv2d/vars/0`), and ONNX's by its nodes (onnx-layers.ts). */
 
 import { kindOf, type LayerKind, type Role } from './layers.ts';
+import type { OnnxFile } from './onnx/onnx.ts';
+import { onnxLayers } from './onnx-layers.ts';
 import type { WeightFile, WeightTensor } from './tensor.ts';
 
 export interface FileLayer {
@@ -9,11 +11,14 @@ export interface FileLayer {
   readonly name: string;
   readonly kind: LayerKind;
   readonly tensors: ReadonlyMap<Role, WeightTensor>;
+  /** Of a batch normalisation, where the file says. */
+  readonly epsilon?: number;
 }
 
 /** In the order of the layers: by the numbers of made-up names, else as the file has them. */
 export function fileLayers(file: WeightFile): readonly FileLayer[] {
-  return file.format === 'onnx' ? onnxLayers(file.tensors) : kerasLayers(file.tensors);
+  if ('nodes' in file) return onnxLayers(file as OnnxFile);
+  return kerasLayers(file.tensors);
 }
 
 const ROLES: readonly string[] = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'];
@@ -80,26 +85,4 @@ function numbered(layers: readonly FileLayer[]): readonly FileLayer[] {
     const numbers = new Map(group.map((layer, i) => [layer, Number(names[i]?.[2] ?? 0)]));
     return [...group].sort((a, b) => (numbers.get(a) ?? 0) - (numbers.get(b) ?? 0));
   });
-}
-
-/** Kernels, each with the vector of as many numbers as it has filters that comes next. */
-function onnxLayers(tensors: readonly WeightTensor[]): readonly FileLayer[] {
-  const layers: FileLayer[] = [];
-  const sorted = inNodeOrder(tensors);
-  for (const [i, tensor] of sorted.entries()) {
-    const rank = tensor.shape.length;
-    if (rank !== 4 && rank !== 2) continue;
-    const next = sorted[i + 1];
-    const bias = next?.shape.length === 1 && tensor.shape.includes(next.shape[0] ?? 0) ? next : undefined;
-    const roles = new Map<Role, WeightTensor>([['kernel', tensor], ...(bias ? ([['bias', bias]] as const) : [])]);
-    layers.push({ name: tensor.name, kind: rank === 4 ? 'conv' : 'dense', tensors: roles });
-  }
-  return layers;
-}
-
-/** The exporter sorts initialisers by their names as text; the numbers are in the order of the nodes. */
-function inNodeOrder(tensors: readonly WeightTensor[]): readonly WeightTensor[] {
-  const numberOf = ({ name }: WeightTensor) => Number(/^onnx::\w+_(\d+)$/.exec(name)?.[1] ?? Number.NaN);
-  const made = tensors.filter((tensor) => !Number.isNaN(numberOf(tensor))).sort((a, b) => numberOf(a) - numberOf(b));
-  return [...made, ...tensors.filter((tensor) => Number.isNaN(numberOf(tensor)))];
 }

@@ -164,10 +164,10 @@ class Work {
     }
     const mean = this.vector(layer, 'moving_mean', layer);
     const variance = this.vector(layer, 'moving_variance', layer);
-    const from = this.assignment.map.epsilon;
+    const from = this.assignment.epsilons.get(layer) ?? this.assignment.map.epsilon;
     const to = layer.epsilon ?? 0;
     const compensate = from !== 'model' && Math.abs(from - to) > 1e-9;
-    if (compensate) this.epsilons = `ε is ${from} in the file's origin and ${to} here`;
+    if (compensate) this.epsilons = `ε is ${from} in the file and ${to} here`;
     for (const role of terms) {
       const tensor = this.vector(layer, role, layer);
       if (tensor === undefined && this.tensor(layer, role) !== undefined) {
