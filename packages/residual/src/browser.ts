@@ -127,3 +127,8 @@ export type { SGD, SgdOptions } from './train/sgd.ts';
 export { sgd } from './train/sgd.ts';
 export type { TrainResult } from './train/train.ts';
 export { train } from './train/train.ts';
+export { weightsEntries } from './weights/registry/entries.ts';
+export type { ClassList, PublishedAccuracy, PublishedPreprocessing, WeightsEntry } from './weights/registry/entry.ts';
+export { findWeights } from './weights/registry/find.ts';
+export { imagenetClasses, imagenetSynsets } from './weights/registry/imagenet-classes.ts';
+export { classesOf, preprocessingOfEntry } from './weights/registry/preprocessing.ts';
