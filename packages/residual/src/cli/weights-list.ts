@@ -12,7 +12,7 @@ import type { WeightsValues } from './weights-run.ts';
 
 export async function list(names: readonly string[], values: WeightsValues): Promise<number> {
   if (names.length > 0) throw new UsageError(`residual weights list takes no argument '${names[0]}'`);
-  const here = await Promise.all(weightsEntries.map((entry) => weightsOnDisk(entry)));
+  const here = await Promise.all(weightsEntries.map((entry) => weightsOnDisk(entry, { quick: true })));
   if (values.json === true) {
     const rows = weightsEntries.map((entry, i) => ({ ...entry, path: here[i] ?? null }));
     process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
