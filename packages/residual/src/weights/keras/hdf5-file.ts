@@ -5,7 +5,15 @@ import { WeightsError } from '../errors.ts';
 import { show } from '../reader.ts';
 import type { ByteSource } from '../source.ts';
 import type { StoredType } from '../tensor.ts';
-import { Hdf5Failure, type Hdf5Library, type Hdf5Metadata, type Hdf5Module, hdf5Library, MODE, TYPE } from './hdf5-library.ts';
+import {
+  Hdf5Failure,
+  type Hdf5Library,
+  type Hdf5Metadata,
+  type Hdf5Module,
+  hdf5Library,
+  MODE,
+  TYPE,
+} from './hdf5-library.ts';
 import { LazyFile } from './lazy-file.ts';
 
 /** The most that an attribute may hold, in bytes. Keras's largest, the configuration of a model, is far below. */
@@ -17,7 +25,13 @@ const SLAB = 2 ** 24;
 /** The longest text that names something. */
 const LONGEST_PATH = 4096;
 /** HDF5's own filters; others are plug-ins, which a file needs and this build has not. */
-const FILTERS: Readonly<Record<number, string>> = { 1: 'gzip', 2: 'shuffle', 3: 'fletcher32', 5: 'nbit', 6: 'scaleoffset' };
+const FILTERS: Readonly<Record<number, string>> = {
+  1: 'gzip',
+  2: 'shuffle',
+  3: 'fletcher32',
+  5: 'nbit',
+  6: 'scaleoffset',
+};
 
 export interface Hdf5Dataset {
   readonly type: StoredType;
@@ -64,7 +78,9 @@ export class Hdf5File {
   async text(path: string, name: string): Promise<string[] | undefined> {
     const there = await this.attributes(path);
     if (!there.includes(name)) return undefined;
-    const { type, size, total_size, vlen } = await this.#call((module, id) => module.get_attribute_metadata(id, path, name));
+    const { type, size, total_size, vlen } = await this.#call((module, id) =>
+      module.get_attribute_metadata(id, path, name),
+    );
     if (type !== TYPE.string) return undefined;
     const bytes = size * total_size;
     if (!(bytes >= 0 && bytes <= MOST_ATTRIBUTE)) {
@@ -97,27 +113,40 @@ export class Hdf5File {
     const filters = await this.#call((module, id) => module.get_dataset_filters(id, path));
     const marked = metadata.type === TYPE.opaque ? await this.text(path, 'dtype') : undefined;
     const type = storedType(metadata, marked?.[0]);
-    if (!type) throw this.#error(`${show(path)} holds no numbers of a known type (HDF5 class ${metadata.type}, ${metadata.size} bytes)`);
+    if (!type)
+      throw this.#error(
+        `${show(path)} holds no numbers of a known type (HDF5 class ${metadata.type}, ${metadata.size} bytes)`,
+      );
     for (const { id, name } of filters) {
       if (FILTERS[id]) continue;
       const called = name ? `${show(name)} (HDF5 filter ${id})` : `HDF5 filter ${id}`;
-      throw this.#error(`${show(path)} is compressed with ${called}, which cannot be read: save it with gzip, or with none`);
+      throw this.#error(
+        `${show(path)} is compressed with ${called}, which cannot be read: save it with gzip, or with none`,
+      );
     }
     if (metadata.virtual_sources) throw this.#error(`${show(path)} is a view of other files, which are not read`);
     const { shape, size, chunks } = metadata;
     const bytes = (shape ?? [0]).reduce((product, n) => product * n, size);
     const limit = this.source.size + MOST_BEYOND_FILE;
     const chunkBytes = (chunks ?? []).reduce((product, n) => product * n, size);
-    for (const [what, count] of [['', bytes], ['a chunk of ', chunkBytes]] as const) {
+    for (const [what, count] of [
+      ['', bytes],
+      ['a chunk of ', chunkBytes],
+    ] as const) {
       if (count >= 0 && count <= limit) continue;
       throw this.#error(`${what}${show(path)} says it holds ${count} bytes, in a file of ${this.source.size}`);
     }
     return { type, shape: shape ?? [0], read: () => this.#read(path, shape ?? [0], size, bytes) };
   }
 
-  async close(): Promise<void> {
+  /** Lets go of HDF5's handles and leaves the source open. */
+  release(): void {
     this.#closed = true;
     this.#end();
+  }
+
+  async close(): Promise<void> {
+    this.release();
     await this.source.close();
   }
 
@@ -129,14 +158,17 @@ export class Hdf5File {
     const step = Math.max(1, Math.floor(SLAB / rowBytes));
     for (let row = 0; row < rows; row += step) {
       const count = Math.min(step, rows - row);
-      const big = (first: number, rest: (n: number) => number) => shape.map((n, i) => BigInt(i === 0 ? first : rest(n)));
+      const big = (first: number, rest: (n: number) => number) =>
+        shape.map((n, i) => BigInt(i === 0 ? first : rest(n)));
       const whole = shape.length === 0;
       const status = await this.#call((module, id) => {
         const pointer = allocate(module, count * rowBytes);
         try {
           // Memory of the library may hold what an earlier file left.
           module.HEAPU8.fill(0, pointer, pointer + count * rowBytes);
-          const [counts, offsets, strides] = whole ? [null, null, null] : [big(count, (n) => n), big(row, () => 0), big(1, () => 1)];
+          const [counts, offsets, strides] = whole
+            ? [null, null, null]
+            : [big(count, (n) => n), big(row, () => 0), big(1, () => 1)];
           const status = module.get_dataset_data(id, path, counts, offsets, strides, BigInt(pointer));
           if (status >= 0) all.set(module.HEAPU8.subarray(pointer, pointer + count * rowBytes), row * rowBytes);
           return status;
@@ -144,7 +176,8 @@ export class Hdf5File {
           module._free(pointer);
         }
       });
-      if (status < 0) throw this.#error(`${show(path)} cannot be read (it is ${size}-byte numbers, ${show(String(shape))})`);
+      if (status < 0)
+        throw this.#error(`${show(path)} cannot be read (it is ${size}-byte numbers, ${show(String(shape))})`);
     }
     return all;
   }
@@ -247,7 +280,8 @@ function fixedTexts(data: Uint8Array, size: number): string[] {
 function storedType({ type, size, signed }: Hdf5Metadata, marked: string | undefined): StoredType | undefined {
   const bits = size * 8;
   if (type === TYPE.float && [2, 4, 8].includes(size)) return `float${bits as 16 | 32 | 64}`;
-  if (type === TYPE.integer && [1, 2, 4, 8].includes(size)) return `${signed ? 'int' : 'uint'}${bits as 8 | 16 | 32 | 64}`;
+  if (type === TYPE.integer && [1, 2, 4, 8].includes(size))
+    return `${signed ? 'int' : 'uint'}${bits as 8 | 16 | 32 | 64}`;
   // h5py writes numpy's bool as an enumeration of FALSE and TRUE, and Keras 3 bfloat16 as two bytes with a mark.
   if (type === TYPE.enumeration && size === 1) return 'bool';
   if (type === TYPE.opaque && size === 2 && marked === 'bfloat16') return 'bfloat16';

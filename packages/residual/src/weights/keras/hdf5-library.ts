@@ -173,7 +173,7 @@ async function renewed(worn: Hdf5Library | undefined): Promise<Hdf5Library> {
  */
 async function instance(): Promise<Hdf5Module> {
   const inNode = globalThis.process?.getBuiltinModule !== undefined;
-  if (!inNode) return ((await import('h5wasm')).ready as Promise<unknown>) as Promise<Hdf5Module>;
+  if (!inNode) return (await import('h5wasm')).ready as Promise<unknown> as Promise<Hdf5Module>;
   const factory = new URL('./hdf5_util.js', import.meta.resolve('h5wasm')).href;
   const { default: make } = (await import(/* @vite-ignore */ factory)) as { readonly default: Factory };
   return make({ noInitialRun: true });
