@@ -2,6 +2,7 @@
  *  A damaged file can leave an instance in any state; the next file then gets a fresh one. */
 
 import { WeightsError } from '../errors.ts';
+import { EndedCall } from './watchdog.ts';
 
 /** What HDF5 says of a dataset or an attribute (h5wasm's own names). */
 export interface Hdf5Metadata {
@@ -115,19 +116,25 @@ export class Hdf5Library {
   /**
    * Calls into the library.
    *
-   * @throws Hdf5Failure where it reports an error, or stops
+   * @throws Hdf5Failure where it reports an error, or stops; or what `use` itself throws between calls of it
    */
   call<T>(use: (module: Hdf5Module) => T): T {
     if (this.#broken) throw new Hdf5Failure('the HDF5 library has stopped');
     try {
       return use(this.module);
     } catch (error) {
-      if (error instanceof Hdf5Failure) throw error;
+      if (error instanceof Hdf5Failure || error instanceof WeightsError) throw error;
       this.#errors++;
+      if (error instanceof EndedCall) {
+        this.#broken = true;
+        throw error;
+      }
       // Only `throw_error` of h5wasm's own code throws a plain Error; it does so between two calls of HDF5.
       const orderly = error instanceof Error && error.constructor === Error;
       if (!orderly) this.#broken = true;
-      throw new Hdf5Failure(orderly ? error.message : 'the HDF5 library stopped on it', { cause: error });
+      throw new Hdf5Failure(orderly ? 'the HDF5 library finds it so' : 'the HDF5 library stopped on it', {
+        cause: error,
+      });
     }
   }
 }

@@ -1,60 +1,60 @@
 /** The layout of Keras 1 and 2, which Keras 3 calls legacy: a group per layer, listed in order by attributes.
  *  https://github.com/keras-team/keras: keras/src/legacy/saving/legacy_h5_format.py. */
 
-import { WeightsError } from '../errors.ts';
 import { show } from '../reader.ts';
 import { classOf, field } from './class-names.ts';
 import type { Hdf5File } from './hdf5-file.ts';
+import type { Hdf5View } from './hdf5-view.ts';
 import type { KerasLayer } from './keras-file.ts';
-import { kerasTensor } from './keras-tensor.ts';
+import { kerasTensor, type StoredTensor, storedTensor } from './keras-tensor.ts';
 
-/** Pieces into which a list that is too long for one attribute is cut. */
-const MOST_PIECES = 1000;
+/** Weights of the model itself, which belong to no layer. */
+const TOP = 'top_level_model_weights';
 
 /** The group that lists layers: the file itself, or `model_weights` of a whole model. */
-export async function legacyRoot(file: Hdf5File): Promise<string | undefined> {
-  for (const root of ['/model_weights', '/']) {
-    if (root !== '/' && (await file.kind(root)) !== 'group') continue;
-    const names = await file.attributes(root);
-    if (names.includes('layer_names') || names.includes('layer_names0')) return root;
-  }
-  return undefined;
+export function legacyRoot(view: Hdf5View): string | undefined {
+  return ['/model_weights', '/'].find((root) => {
+    if (view.kind(root) !== 'group') return false;
+    const names = view.attributes(root);
+    return names.includes('layer_names') || names.includes('layer_names0');
+  });
 }
 
 /** All layers with weights, in the model's order. */
 export async function legacyLayers(file: Hdf5File, root: string, config: unknown): Promise<KerasLayer[]> {
-  const { name: source } = file.source;
-  const names = await list(file, root, 'layer_names');
   const classes = classesOf(config);
-  if (new Set(names).size < names.length) throw new WeightsError(`${source}: lists a layer twice in layer_names`);
-  const top = 'top_level_model_weights';
-  if (!names.includes(top) && (await file.names(root)).includes(top)) names.push(top);
-  const base = root === '/' ? '' : root;
   const layers: KerasLayer[] = [];
-  for (const name of names) {
-    const group = `${base}/${name}`;
-    if ((await file.kind(group)) !== 'group') {
-      throw new WeightsError(`${source}: layer_names lists ${show(name)}, which is not in the file`);
-    }
-    const weights = await list(file, group, 'weight_names');
-    const tensors = [];
-    for (const weight of weights) {
-      const variable = weight.split('/').at(-1)?.replace(/:\d+$/, '');
-      tensors.push(await kerasTensor(file, `${group}/${weight}`, `${name}/${weight}`, variable));
-    }
-    if (tensors.length > 0) layers.push({ name, className: classes.get(name) ?? classOf(name), tensors });
+  for (const name of await file.use((view) => layerNames(view, root))) {
+    const stored = await file.use((view) => tensorsOf(view, root, name));
+    if (stored.length === 0) continue;
+    const tensors = stored.map((tensor) => kerasTensor(file, tensor));
+    layers.push({ name, className: classes.get(name) ?? classOf(name), tensors });
   }
   return layers;
 }
 
+function layerNames(view: Hdf5View, root: string): string[] {
+  const names = list(view, root, 'layer_names');
+  if (new Set(names).size < names.length) throw view.error('lists a layer twice in layer_names');
+  return names.includes(TOP) || !view.names(root).includes(TOP) ? names : [...names, TOP];
+}
+
+function tensorsOf(view: Hdf5View, root: string, layer: string): StoredTensor[] {
+  const group = `${root === '/' ? '' : root}/${layer}`;
+  if (view.kind(group) !== 'group') throw view.error(`layer_names lists ${show(layer)}, which is not in the file`);
+  return list(view, group, 'weight_names').map((weight) => {
+    const variable = weight.split('/').at(-1)?.replace(/:\d+$/, '');
+    return storedTensor(view, `${group}/${weight}`, `${layer}/${weight}`, variable);
+  });
+}
+
 /** A list of names, which may be cut into `NAME0`, `NAME1` …; an empty one is stored as numbers. */
-async function list(file: Hdf5File, group: string, name: string): Promise<string[]> {
-  const there = await file.attributes(group);
-  if (there.includes(name)) return (await file.text(group, name)) ?? [];
+function list(view: Hdf5View, group: string, name: string): string[] {
+  const there = view.attributes(group);
+  if (there.includes(name)) return view.text(group, name) ?? [];
   const all: string[] = [];
-  for (let piece = 0; there.includes(`${name}${piece}`) && piece < MOST_PIECES; piece++) {
-    all.push(...((await file.text(group, `${name}${piece}`)) ?? []));
-  }
+  for (let piece = 0; there.includes(`${name}${piece}`); piece++)
+    all.push(...(view.text(group, `${name}${piece}`) ?? []));
   return all;
 }
 

@@ -4,10 +4,15 @@
 import { WeightsError } from '../errors.ts';
 import { type Siblings, show } from '../reader.ts';
 import type { ByteSource } from '../source.ts';
+import { openZip, type Zip } from '../zip.ts';
 import { Hdf5File } from './hdf5-file.ts';
+import type { Hdf5View } from './hdf5-view.ts';
 import type { KerasFile, KerasLayer } from './keras-file.ts';
 import { legacyLayers, legacyRoot } from './legacy-layout.ts';
 import { hasWeightsLayout, weightsLayers } from './weights-layout.ts';
+
+/** Of a model's configuration, in bytes. */
+const LARGEST_CONFIG = 2 ** 25;
 
 /**
  * Opens a Keras file; which kind, its content says.
@@ -18,69 +23,93 @@ import { hasWeightsLayout, weightsLayers } from './weights-layout.ts';
  * @throws WeightsError where it is no Keras file, is damaged, or needs a filter other than HDF5's own
  */
 export async function readKeras(source: ByteSource, _siblings: Siblings): Promise<KerasFile> {
-  return readHdf5(source);
+  const start = source.size >= 4 ? await source.read(0, 4) : new Uint8Array();
+  return String.fromCharCode(...start.subarray(0, 2)) === 'PK' ? readArchive(source) : readHdf5(source, source.name);
+}
+
+/** A `.keras` file. */
+async function readArchive(source: ByteSource): Promise<KerasFile> {
+  const zip = await openZip(source);
+  const weights = 'model.weights.h5';
+  if (!zip.entries.has(weights)) {
+    const names = [...zip.entries.keys()].slice(0, 5).map(show).join(', ');
+    throw new WeightsError(
+      `${source.name}: is a zip, but no Keras model: has no ${weights}; it holds ${names || 'nothing'}`,
+    );
+  }
+  const config = await json(zip, 'config.json', source.name);
+  const metadata = await json(zip, 'metadata.json', source.name);
+  const file = await readHdf5(await zip.open(weights), source.name, config);
+  const told = Object.entries(metadata ?? {}).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  const close = async () => {
+    await file.close();
+    await source.close();
+  };
+  return { ...file, metadata: { ...file.metadata, ...Object.fromEntries(told) }, close };
+}
+
+async function json(zip: Zip, name: string, who: string): Promise<unknown> {
+  if (!zip.entries.has(name)) return undefined;
+  return parsed(new TextDecoder().decode(await zip.read(name, LARGEST_CONFIG)), `${who}: ${name}`);
 }
 
 /** `config` is the model's, where it is kept elsewhere. */
-async function readHdf5(source: ByteSource, config?: unknown): Promise<KerasFile> {
+async function readHdf5(source: ByteSource, name: string, config?: unknown): Promise<KerasFile> {
   const file = await Hdf5File.open(source);
   try {
-    const root = await legacyRoot(file);
-    const modelConfig = config ?? (await configOf(file));
+    const { root, weights, text, metadata, names } = await file.use(overview);
+    const modelConfig = config ?? (text === undefined ? undefined : parsed(text, `${name}: model_config`));
     if (root !== undefined) {
-      const layers = await legacyLayers(file, root, modelConfig);
-      return kerasFile(file, layers, 'model', modelConfig, await attributesOf(file, root));
+      return kerasFile(file, name, await legacyLayers(file, root, modelConfig), 'model', modelConfig, metadata);
     }
-    if (await hasWeightsLayout(file)) {
-      const layers = await weightsLayers(file, modelConfig);
-      return kerasFile(file, layers, modelConfig === undefined ? 'class' : 'model', modelConfig, {});
+    if (weights) {
+      const order = modelConfig === undefined ? 'class' : 'model';
+      return kerasFile(file, name, await weightsLayers(file, modelConfig), order, modelConfig, metadata);
     }
-    const names = (await file.names('/')).slice(0, 5).map(show).join(', ');
-    throw new WeightsError(
-      `${source.name}: is HDF5, but no Keras file: has neither layer_names, model_weights nor layers; it begins with ${names || 'nothing'}`,
-    );
+    const begins = names.slice(0, 5).map(show).join(', ') || 'nothing';
+    const problem = 'is HDF5, but no Keras file: has neither layer_names, model_weights nor layers';
+    throw new WeightsError(`${name}: ${problem}; it begins with ${begins}`);
   } catch (error) {
     file.release();
     throw error;
   }
 }
 
+function overview(view: Hdf5View) {
+  const root = legacyRoot(view);
+  const metadata: Record<string, string> = {};
+  for (const name of ['keras_version', 'backend']) {
+    const value = view.text(root ?? '/', name)?.[0];
+    if (value !== undefined) metadata[name] = value;
+  }
+  const text = view.text('/', 'model_config')?.[0];
+  return { root, metadata, text, weights: hasWeightsLayout(view), names: view.names('/') };
+}
+
 function kerasFile(
   file: Hdf5File,
+  name: string,
   layers: readonly KerasLayer[],
   order: 'model' | 'class',
   modelConfig: unknown,
   metadata: Readonly<Record<string, string>>,
 ): KerasFile {
   const tensors = layers.flatMap((layer) => layer.tensors);
-  const names = new Set<string>();
-  for (const { name } of tensors) {
-    if (names.has(name)) throw new WeightsError(`${file.source.name}: lists ${show(name)} twice`);
-    names.add(name);
+  const seen = new Set<string>();
+  for (const tensor of tensors) {
+    if (seen.has(tensor.name)) throw new WeightsError(`${name}: lists ${show(tensor.name)} twice`);
+    seen.add(tensor.name);
   }
-  const base = { format: 'keras', name: file.source.name, tensors, layers, order, metadata } as const;
+  const base = { format: 'keras', name, tensors, layers, order, metadata } as const;
   return { ...base, ...(modelConfig !== undefined && { modelConfig }), close: () => file.close() };
 }
 
-/** The configuration of a whole model, an attribute of the file. */
-async function configOf(file: Hdf5File): Promise<unknown> {
-  const [text] = (await file.text('/', 'model_config')) ?? [];
-  return text === undefined ? undefined : parseConfig(text, `${file.source.name}: model_config`);
-}
-
-export function parseConfig(text: string, what: string): unknown {
+function parsed(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     throw new WeightsError(`${what} is not JSON`);
   }
-}
-
-async function attributesOf(file: Hdf5File, root: string): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for (const name of ['keras_version', 'backend']) {
-    const [value] = (await file.text(root, name)) ?? [];
-    if (value !== undefined) found[name] = value;
-  }
-  return found;
 }

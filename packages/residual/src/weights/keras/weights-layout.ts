@@ -1,11 +1,11 @@
 /** The layout of Keras 3's `.weights.h5`, also within `.keras`: `layers/CLASS_COUNT/vars/0, 1 …`, nested as the objects.
  *  https://github.com/keras-team/keras: keras/src/saving/saving_lib.py. */
 
-import { WeightsError } from '../errors.ts';
 import { classOf, naturally, storedLayers, variablesOf } from './class-names.ts';
 import type { Hdf5File } from './hdf5-file.ts';
-import type { KerasLayer, KerasTensor } from './keras-file.ts';
-import { kerasTensor } from './keras-tensor.ts';
+import type { Hdf5View } from './hdf5-view.ts';
+import type { KerasLayer } from './keras-file.ts';
+import { kerasTensor, type StoredTensor, storedTensor } from './keras-tensor.ts';
 
 /** Far more than the largest model; links within a file can make a cycle. */
 const MOST_GROUPS = 10_000;
@@ -18,12 +18,13 @@ const OTHER_STATE = new Set(['optimizer', 'metrics', 'compile_metrics', '_compil
 interface Found {
   /** e.g. `layers/conv2d_1`. */
   readonly path: string;
+  /** The layer's own name, which newer files tell. */
   readonly name: string | undefined;
-  readonly tensors: readonly { readonly path: string }[];
+  readonly tensors: readonly StoredTensor[];
 }
 
-export async function hasWeightsLayout(file: Hdf5File): Promise<boolean> {
-  const names = await file.names('/');
+export function hasWeightsLayout(view: Hdf5View): boolean {
+  const names = view.names('/');
   return names.includes('layers') || names.includes(OLD_LAYERS) || names.includes('vars');
 }
 
@@ -49,10 +50,7 @@ export async function weightsLayers(file: Hdf5File, config: unknown): Promise<Ke
     const container = layer.path.split('/').at(-1) ?? '';
     const className = known?.className ?? classOf(container);
     const variables = variablesOf(className, layer.tensors.length);
-    const tensors: KerasTensor[] = [];
-    for (const [i, { path }] of layer.tensors.entries()) {
-      tensors.push(await kerasTensor(file, `/${path}`, path, variables[i]));
-    }
+    const tensors = layer.tensors.map((tensor, i) => kerasTensor(file, { ...tensor, variable: variables[i] }));
     layers.push({ name: known?.name ?? layer.name ?? container, className, tensors });
   }
   return layers;
@@ -65,24 +63,31 @@ async function walk(file: Hdf5File): Promise<Found[]> {
   let groups = 0;
   const visit = async (path: string, depth: number): Promise<void> => {
     groups++;
-    if (groups > MOST_GROUPS || depth > DEEPEST) {
-      throw new WeightsError(
-        `${file.source.name}: has more than ${MOST_GROUPS} groups, or deeper than ${DEEPEST}: no model's`,
-      );
-    }
-    const names = await file.names(path === '' ? '/' : `/${path}`);
-    const within = (name: string) => (path === '' ? name : `${path}/${name}`);
-    if (names.includes('vars') && (await file.kind(`/${within('vars')}`)) === 'group') {
-      const vars = within('vars');
-      const numbered = (await file.names(`/${vars}`)).sort((a, b) => Number(a) - Number(b) || naturally(a, b));
-      const [name] = (await file.text(`/${vars}`, 'name')) ?? [];
-      if (numbered.length > 0) found.push({ path, name, tensors: numbered.map((n) => ({ path: `${vars}/${n}` })) });
-    }
-    for (const name of names.sort(naturally)) {
-      if (name === 'vars' || (path === '' && OTHER_STATE.has(name))) continue;
-      if ((await file.kind(`/${within(name)}`)) === 'group') await visit(within(name), depth + 1);
-    }
+    const { layer, inner } = await file.use((view) => {
+      if (groups > MOST_GROUPS || depth > DEEPEST) {
+        throw view.error(`has more than ${MOST_GROUPS} groups, or deeper than ${DEEPEST}: more than any model`);
+      }
+      return look(view, path);
+    });
+    if (layer) found.push(layer);
+    for (const group of inner) await visit(group, depth + 1);
   };
   await visit('', 0);
   return found;
+}
+
+/** The variables in a group, and the groups in it. */
+function look(view: Hdf5View, path: string): { layer: Found | undefined; inner: string[] } {
+  const names = view.names(`/${path}`).sort(naturally);
+  const within = (name: string) => (path === '' ? name : `${path}/${name}`);
+  const inner = names
+    .filter((name) => name !== 'vars' && !(path === '' && OTHER_STATE.has(name)))
+    .map(within)
+    .filter((group) => view.kind(`/${group}`) === 'group');
+  const vars = within('vars');
+  if (!names.includes('vars') || view.kind(`/${vars}`) !== 'group') return { layer: undefined, inner };
+  const numbers = view.names(`/${vars}`).sort((a, b) => Number(a) - Number(b) || naturally(a, b));
+  if (numbers.length === 0) return { layer: undefined, inner };
+  const tensors = numbers.map((n) => storedTensor(view, `/${vars}/${n}`, `${vars}/${n}`, undefined));
+  return { layer: { path, name: view.text(`/${vars}`, 'name')?.[0], tensors }, inner };
 }
