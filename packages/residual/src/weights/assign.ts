@@ -1,6 +1,7 @@
 /** Applies a map: which layer of a file goes to which layer of a network. Names and order only; whether the shapes fit
  *  is for fit.ts to say. */
 
+import { configOf, type FileConfig } from './file-config.ts';
 import { type FileLayer, fileLayers } from './file-layers.ts';
 import type { NeededLayer, Needs, Role } from './layers.ts';
 import type { PartsMap, WeightMap } from './maps/map.ts';
@@ -24,6 +25,8 @@ export interface Assignment {
 /** A file as maps see it: gathered once, used by all. */
 export interface FileView {
   readonly file: WeightFile;
+  /** Of strided convolutions, where the file says. */
+  readonly padding: FileConfig['padding'];
   readonly layers: readonly FileLayer[];
   /** By name; in files of Keras's kind by `LAYER/WEIGHT`. */
   readonly tensors: ReadonlyMap<string, WeightTensor>;
@@ -36,7 +39,12 @@ export function viewOf(file: WeightFile): FileView {
   );
   const ownNames = file.tensors.map((tensor) => [tensor.name, tensor] as const);
   const isKeras = file.format === 'keras' || file.format === 'tfjs' || file.format === 'tensorflow';
-  return { file, layers, tensors: new Map(isKeras ? [...kerasNames, ...ownNames] : ownNames) };
+  return {
+    file,
+    layers,
+    padding: configOf(file)?.padding,
+    tensors: new Map(isKeras ? [...kerasNames, ...ownNames] : ownNames),
+  };
 }
 
 /** Undefined where the map is not for files of this format. */

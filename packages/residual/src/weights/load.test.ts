@@ -136,7 +136,7 @@ test('the normalisation that a file speaks of travels with the model', async () 
   assert.equal(preprocessingOf(model), undefined);
   const preprocessing = { inputShape: [32, 32, 3], resize: 'cover', mean: [0.1, 0.2, 0.3], std: [1, 2, 3] };
   await loadWeights(model, { ...file, metadata: { residual: JSON.stringify({ preprocessing }) } });
-  assert.deepEqual(preprocessingOf(model), { mean: [0.1, 0.2, 0.3], std: [1, 2, 3] });
+  assert.deepEqual(preprocessingOf(model), { mean: [0.1, 0.2, 0.3], std: [1, 2, 3], resize: 'cover' });
   assert.match(JSON.stringify(model.getUserDefinedMetadata()), /0\.2/);
 });
 
