@@ -5,13 +5,14 @@ import { test } from 'node:test';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { preprocessingOf } from '../models/preprocessing.ts';
-import { resnet18 } from '../models/resnet.ts';
+import { resnet, resnet18 } from '../models/resnet.ts';
 import { WeightsError } from './errors.ts';
 import { loadWeights } from './load.ts';
 import { readOnnx } from './onnx/onnx.ts';
 import { reportLines } from './report.ts';
 import { readSafetensors } from './safetensors.ts';
 import type { WeightFile } from './tensor.ts';
+import { torchFile } from './testing/memory-file.ts';
 import { outputsFor, relativeError } from './testing/pictures.ts';
 import { openTorch, torchExpected } from './testing/torch-fixtures.ts';
 
@@ -114,6 +115,23 @@ test('what does not fit is answered with the nearest map, the first mismatches, 
   await rejects({ inputShape: [32, 32, 1], classes, width, stem: 'imagenet' }, /channels: 'adapt'/);
   const names = renamed(file, (name) => `x_${name.length}_${name}`.replaceAll('.', '-'));
   await assert.rejects(loadWeights(torchModel(32, width), names), /names of no known origin/);
+});
+
+test('a file of a deeper network is refused, though it has all that is needed', async () => {
+  const deep = resnet('resnet34', { inputShape: [32, 32, 3], classes, width: 2 });
+  const names: Record<string, string> = {
+    kernel: 'weight',
+    gamma: 'weight',
+    beta: 'bias',
+    moving_mean: 'running_mean',
+    moving_variance: 'running_var',
+  };
+  const torch = torchFile(deep, (layer, role) => `${layer}.${names[role] ?? role}`);
+  const small = resnet18({ inputShape: [32, 32, 3], classes, width: 2 });
+  await assert.rejects(
+    loadWeights(small, torch),
+    /is of a deeper network than resnet18: 16 .* layer1\.2\.conv1\.weight$/,
+  );
 });
 
 test('a grey picture gives what it gave in three channels', async () => {
