@@ -9,6 +9,7 @@ import { resnet, resnet18 } from '../models/resnet.ts';
 import { WeightsError } from './errors.ts';
 import { loadWeights } from './load.ts';
 import { readOnnx } from './onnx/onnx.ts';
+import { readPyTorch } from './pytorch/index.ts';
 import { reportLines } from './report.ts';
 import { readSafetensors } from './safetensors.ts';
 import type { WeightFile } from './tensor.ts';
@@ -41,6 +42,27 @@ for (const size of [32, 64]) {
     assert.ok(report.ignored.every(({ name }) => name.endsWith('num_batches_tracked')));
   });
 }
+
+test('a .pth file of PyTorch gives its logits', async () => {
+  const { width, logits } = networks.resnet18;
+  const file = await openTorch('resnet18.pth', readPyTorch);
+  for (const size of [32, 64]) {
+    const model = torchModel(size, width);
+    const report = await loadWeights(model, file);
+    assert.ok(relativeError(outputsFor(model, 2), logits[size] ?? []) < 1e-5);
+    assert.deepEqual(report.leftOver, []);
+  }
+});
+
+test("a bottleneck network within a training checkpoint gives PyTorch's logits", async () => {
+  const { width, logits } = networks.cifar50;
+  const file = await openTorch('cifar50.pth', readPyTorch);
+  const options = { inputShape: [32, 32, 3], classes, width, activation: 'linear' } as const;
+  const model = resnet('resnet50', options);
+  const report = await loadWeights(model, file);
+  assert.ok(relativeError(outputsFor(model, 2), logits[32] ?? []) < 1e-5);
+  assert.deepEqual(report.leftOver, []);
+});
 
 for (const kind of ['folded', 'plain']) {
   test(`an ONNX file with batch normalisation ${kind} gives PyTorch's logits`, async () => {

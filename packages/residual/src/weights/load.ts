@@ -48,6 +48,8 @@ export interface LoadReport {
   readonly leftOver: readonly TensorNote[];
   /** Those among the file's that are known to be of no use, as `num_batches_tracked`. */
   readonly ignored: readonly TensorNote[];
+  /** What the reader did not take out of the file, in its words, e.g. an optimizer's state. */
+  readonly unread: readonly string[];
   /** Why the results will differ from the origin's all the same. */
   readonly cautions: readonly string[];
   /** How pictures are to be prepared, where that is known; it is noted on the model (`preprocessingOf`). */
@@ -121,6 +123,13 @@ export function reportOf(view: FileView, needs: Needs, fit: Fit, options: LoadOp
     missing: fit.kept,
     leftOver: notes.filter((note) => !known(note)),
     ignored: notes.filter(known),
+    unread: Object.entries(file.metadata).flatMap(([key, value]) =>
+      key === 'left out'
+        ? [value]
+        : value.startsWith('left out')
+          ? [`${key} (${value.replace(/^left out,? ?/, '')})`]
+          : [],
+    ),
     cautions: cautionsOf(view, needs, fit),
     preprocessing: options.preprocessing ?? preprocessingIn(file, fit),
   };
