@@ -4,7 +4,7 @@
 import { configOf, type FileConfig } from './file-config.ts';
 import { type FileLayer, fileLayers } from './file-layers.ts';
 import type { NeededLayer, Needs, Role } from './layers.ts';
-import type { PartsMap, WeightMap } from './maps/map.ts';
+import type { LayersMap, PartsMap, WeightMap } from './maps/map.ts';
 import { partNames } from './maps/parts.ts';
 import type { WeightFile, WeightTensor } from './tensor.ts';
 
@@ -99,10 +99,17 @@ function prefixes({ tensors }: FileView, first: string, second: string): readonl
   return whole.sort((a, b) => Number(/ema/i.test(b)) - Number(/ema/i.test(a)) || a.length - b.length);
 }
 
-function byLayerNames(map: WeightMap, { layers }: FileView, needs: Needs): Assignment {
+function byLayerNames(map: LayersMap, { layers }: FileView, needs: Needs): Assignment {
   const byName = new Map(layers.map((layer) => [layer.name, layer]));
-  const pairs = new Map(needs.layers.flatMap((layer) => pairOf(layer, byName.get(layer.name))));
-  return { map, ...contents(pairs), nameOf: (layer, role) => `${layer.name}/${role}`, prefix: '', otherPrefixes: [] };
+  const nameOf = ({ name }: NeededLayer) => map.names?.[name] ?? name;
+  const pairs = new Map(needs.layers.flatMap((layer) => pairOf(layer, byName.get(nameOf(layer)))));
+  return {
+    map,
+    ...contents(pairs),
+    nameOf: (layer, role) => `${nameOf(layer)}/${role}`,
+    prefix: '',
+    otherPrefixes: [],
+  };
 }
 
 function pairOf<T>(layer: NeededLayer, partner: T | undefined): readonly (readonly [NeededLayer, T])[] {
