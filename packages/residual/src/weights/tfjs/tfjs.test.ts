@@ -91,7 +91,7 @@ test('several groups with every type; texts, complex numbers and optimizers are 
     assert.deepEqual(found[name]?.shape, shape);
     assertNear(found[name]?.float32 ?? '', float32, errors[name] ?? 0);
   }
-  assert.equal(file.metadata['left out'], 'texts (string), complex (complex64)');
+  assert.equal(file.metadata['left out'], 'texts (string); complex (complex64)');
 
   const json = JSON.parse(new TextDecoder().decode(files['model.json']));
   json.weightsManifest[0].weights[0].group = 'optimizer';
@@ -100,7 +100,7 @@ test('several groups with every type; texts, complex numbers and optimizers are 
   json.weightsManifest[0].weights[2].dtype = 'int32';
   const marked = { ...files, 'model.json': new TextEncoder().encode(JSON.stringify(json)) };
   const other = await read(marked);
-  assert.equal(other.metadata['left out'], 'plain (optimizer), texts (string), complex (complex64)');
+  assert.equal(other.metadata['left out'], 'plain (optimizer); texts (string); complex (complex64)');
   const { plain: _, ...rest } = byTfjs(marked);
   const values = Object.entries(await described(other)).map(([name, { float32 }]) => [name, float32]);
   assert.deepEqual(Object.fromEntries(values), rest);

@@ -3,6 +3,7 @@
 
 import { WeightsError } from '../errors.ts';
 import { elementsOf, toFloat32, WIDTHS } from '../floats.ts';
+import { LeftOut } from '../left-out.ts';
 import { checkSiblingName, type Siblings, show } from '../reader.ts';
 import type { ByteSource } from '../source.ts';
 import type { StoredType, WeightFile, WeightTensor } from '../tensor.ts';
@@ -32,7 +33,7 @@ export async function readTfjs(source: ByteSource, siblings: Siblings): Promise<
   const groups = checkedManifest(Array.isArray(json) ? json : json.weightsManifest, source.name);
   for (const { paths } of groups) for (const path of paths) checkSiblingName(path, source.name);
   const tensors = new Map<string, WeightTensor>();
-  const leftOut: string[] = [];
+  const leftOut = new LeftOut();
   const shards: ByteSource[] = [];
   for (const group of groups) {
     const opened: ByteSource[] = [];
@@ -42,7 +43,7 @@ export async function readTfjs(source: ByteSource, siblings: Siblings): Promise<
     for (const { spec, offset, length } of await placed(group, bytes)) {
       const numbers = spec.dtype !== 'string' && spec.dtype !== 'complex64';
       if (!numbers || spec.group === 'optimizer') {
-        leftOut.push(`${spec.name} (${numbers ? 'optimizer' : spec.dtype})`);
+        leftOut.add(spec.name, numbers ? 'optimizer' : spec.dtype);
         continue;
       }
       const { name, shape } = spec;
@@ -137,7 +138,7 @@ function valuesOf(bytes: Uint8Array<ArrayBuffer>, spec: WeightSpec): Float32Arra
   return stored.map((value) => (dtype === 'int32' ? Math.round(value * scale + min) | 0 : value * scale + min));
 }
 
-function metadata(json: Record<string, unknown> | unknown[], leftOut: readonly string[]): Record<string, string> {
+function metadata(json: Record<string, unknown> | unknown[], leftOut: LeftOut): Record<string, string> {
   const entries: [string, string][] = [];
   if (!Array.isArray(json)) {
     for (const key of ['format', 'generatedBy', 'convertedBy']) {
@@ -145,6 +146,5 @@ function metadata(json: Record<string, unknown> | unknown[], leftOut: readonly s
       if (typeof value === 'string') entries.push([key, value]);
     }
   }
-  if (leftOut.length > 0) entries.push(['left out', leftOut.join(', ')]);
-  return Object.fromEntries(entries);
+  return Object.fromEntries([...entries, ...leftOut.entries()]);
 }
