@@ -28,6 +28,7 @@ import { chanceOf, LossWatch } from './trouble/loss-watch.ts';
 import { isOutOfMemory } from './trouble/out-of-memory.ts';
 import { planRecovery, setbackError } from './trouble/recovery.ts';
 import { Setback } from './trouble/setback.ts';
+import { Unfreezing } from './unfreezing.ts';
 
 export interface TrainResult {
   /** True where `signal` ended the run before its last epoch was done. */
@@ -127,6 +128,7 @@ class Loop {
   private good = new GoodStates([]);
   /** Slow copies of the weights, where the options ask for them; validation and all that is kept for use see these. */
   private readonly averages: Averages;
+  private readonly unfreezing: Unfreezing;
   private step: Step | undefined;
   private folder: RunFolder | undefined;
   private position = start;
@@ -152,6 +154,7 @@ class Loop {
     this.mends = options.mend ?? true;
     this.callbacks = new CallbackList(options.callbacks ?? []);
     this.averages = new Averages(model, settings.averages);
+    this.unfreezing = new Unfreezing(model, options.unfreeze ?? []);
     this.watch = new LossWatch(chanceOf(data.train.labels, data.classes.length));
   }
 
@@ -243,6 +246,7 @@ class Loop {
     const { signal, checkpointEvery, transforms = [], workers = 1 } = options;
     if (signal?.aborted) return 'interrupted';
     const { epoch, batch: startBatch } = this.position;
+    if (this.unfreezing.enter(epoch)) this.endStep();
     const order = { batchSize, seed, epoch, startBatch, shuffle: true, dropRemainder };
     for await (const batch of batches(this.data.train, { ...order, transforms, normalize, workers })) {
       if (this.mustStop()) break;
@@ -458,10 +462,15 @@ class Loop {
   /** Takes a position, with the learning rate and the cut of batches that belong to it. */
   private stand(position: Position): void {
     this.position = position;
+    this.endStep();
+    if (position.rateScale !== 1) setRateScale(this.settings.optimizer, position.rateScale);
+  }
+
+  /** The next step is prepared anew. */
+  private endStep(): void {
     this.step?.dispose();
     this.step = undefined;
     this.meter.pause();
-    if (position.rateScale !== 1) setRateScale(this.settings.optimizer, position.rateScale);
   }
 
   /** Writes a checkpoint, unless there is one of this very position, or the state is sick: the next step will show it. */
@@ -488,6 +497,8 @@ class Loop {
     await this.callbacks.end(outcome);
     const { step, epochs, troubles, stopped } = this.position;
     const interrupted = outcome === 'interrupted';
+    // The run may go on with this very model: it must be as it was given.
+    if (interrupted) this.unfreezing.leave();
     const { info } = this.settings;
     return { interrupted, stopped, steps: step, epochs, troubles, seconds: this.seconds(), info };
   }
