@@ -13,6 +13,7 @@ import type { CallbackStates, Outcome } from './callbacks/callback.ts';
 import { CallbackList } from './callbacks/list.ts';
 import { sampleImages } from './callbacks/samples.ts';
 import { applyState, captureState, isFiniteState, type Position, type RunState } from './checkpoint.ts';
+import { type CachedRun, cachedRun } from './features/cached-run.ts';
 import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
 import { Meter } from './meter.ts';
 import { fingerprintOf, type Settings, settingsOf, stepInput, stepOptions, type TrainOptions } from './options.ts';
@@ -72,9 +73,22 @@ export async function train(model: LayersModel, data: Splits, options: TrainOpti
   let loop: Loop | undefined;
   try {
     const { settings, message } = await withCheckedInputs(model, data, asked);
-    loop = new Loop(model, data, settings);
+    const cached = options.cacheFeatures ? await unlessAborted(cachedRun(model, data, settings), options) : undefined;
+    if (cached === 'aborted') {
+      return {
+        interrupted: true,
+        stopped: undefined,
+        steps: 0,
+        epochs: [],
+        troubles: [],
+        seconds: 0,
+        info: settings.info,
+      };
+    }
+    loop = new Loop(model, data, settings, cached);
     if (options.directory !== undefined) {
-      const fingerprint = fingerprintOf(model, data, settings);
+      const own = fingerprintOf(model, data, settings);
+      const fingerprint = cached ? { ...own, features: cached.text } : own;
       const opened = await RunFolder.open(options.directory, options.resume ?? false, fingerprint);
       folder = opened.folder;
       await loop.startIn(folder, opened.run);
@@ -87,6 +101,15 @@ export async function train(model: LayersModel, data: Splits, options: TrainOpti
     folder?.close();
     loop?.close();
     if (ownsOptimizer) optimizer.dispose();
+  }
+}
+
+async function unlessAborted<T>(work: Promise<T>, { signal }: TrainOptions): Promise<T | 'aborted'> {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return 'aborted';
+    throw error;
   }
 }
 
@@ -118,6 +141,9 @@ const start: Position = {
 };
 
 class Loop {
+  /** As it was given: what callbacks see and what is saved. */
+  private readonly whole: { readonly model: LayersModel; readonly data: Splits };
+  /** What is trained, on what: the head and features, where those are computed once. */
   private readonly model: LayersModel;
   private readonly data: Splits;
   private readonly settings: Settings;
@@ -146,8 +172,10 @@ class Loop {
   private startedAt = performance.now();
   private validationSeconds = 0;
 
-  constructor(model: LayersModel, data: Splits, settings: Settings) {
+  constructor(whole: LayersModel, pictures: Splits, settings: Settings, cached?: CachedRun) {
     const { options } = settings;
+    const { head: model = whole, data = pictures } = cached ?? {};
+    this.whole = { model: whole, data: pictures };
     this.model = model;
     this.data = data;
     this.settings = settings;
@@ -186,7 +214,7 @@ class Loop {
     await this.save();
     this.averages.swap(); // for good: the model that is kept
     const result = await this.end(this.position.stopped === undefined ? 'done' : 'stopped');
-    if (directory !== undefined) await saveModel(this.model, this.settings.info, directory);
+    if (directory !== undefined) await saveModel(this.whole.model, this.settings.info, directory);
     return result;
   }
 
@@ -206,7 +234,8 @@ class Loop {
   }
 
   private async begin(): Promise<void> {
-    const { model, data, settings, position } = this;
+    const { settings, position } = this;
+    const { model, data } = this.whole;
     const { options, optimizer, info } = settings;
     const { directory, epochs } = options;
     const stop = (reason: string) => {
