@@ -10,6 +10,7 @@ import { recipesCommand } from './recipes.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
+import { weightsCommand } from './weights.ts';
 
 export const commands = [
   doctorCommand,
@@ -20,4 +21,5 @@ export const commands = [
   evaluateCommand,
   predictCommand,
   summaryCommand,
+  weightsCommand,
 ] as unknown as readonly Command[];
