@@ -28,7 +28,8 @@ for (const variant of variantNames.filter((name) => name !== 'resnet101' && name
       assert.deepEqual(plain(described).sort(byName), plain(built).sort(byName));
       // By kind the order is the same as well: that is what files without names are read by.
       for (const kind of ['conv', 'norm', 'dense']) {
-        const names = (needs: typeof built) => needs.layers.filter((layer) => layer.kind === kind).map(({ name }) => name);
+        const names = (needs: typeof built) =>
+          needs.layers.filter((layer) => layer.kind === kind).map(({ name }) => name);
         assert.deepEqual(names(described), names(built));
       }
       assert.equal(built.head?.name, 'fc');
