@@ -5,6 +5,7 @@ import { augmentCommand } from './augment.ts';
 import type { Command } from './command.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { finetuneCommand } from './finetune.ts';
 import { predictCommand } from './predict.ts';
 import { recipesCommand } from './recipes.ts';
 import { summaryCommand } from './summary.ts';
@@ -17,6 +18,7 @@ export const commands = [
   augmentCommand,
   recipesCommand,
   trainCommand,
+  finetuneCommand,
   tuneCommand,
   evaluateCommand,
   predictCommand,
