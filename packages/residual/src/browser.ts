@@ -143,4 +143,4 @@ export { weightsEntries } from './weights/registry/entries.ts';
 export type { ClassList, PublishedAccuracy, PublishedPreprocessing, WeightsEntry } from './weights/registry/entry.ts';
 export { findWeights } from './weights/registry/find.ts';
 export { imagenetClasses, imagenetSynsets } from './weights/registry/imagenet-classes.ts';
-export { classesOf, preprocessingOfEntry } from './weights/registry/preprocessing.ts';
+export { classesOf, preprocessingOf as preprocessingOfEntry } from './weights/registry/preprocessing.ts';

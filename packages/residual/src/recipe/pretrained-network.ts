@@ -1,6 +1,7 @@
 /** Which network and which pictures some weights are of, as keys of a recipe: what fine-tuning builds when it is told
  *  nothing else. */
 
+import type { ResizeDetails } from '../data/dataset.ts';
 import type { ModelInfo } from '../models/info.ts';
 import { modelNames } from '../models/registry.ts';
 import { describeModel } from '../models/saved-model.ts';
@@ -25,12 +26,20 @@ async function ofSavedModel(folder: string): Promise<Keys> {
   return { ...pictures(info), ...network(info, weights) };
 }
 
-function pictures({ preprocessing: { inputShape, resize } }: ModelInfo): Keys {
+function pictures({ preprocessing: { inputShape, resize, ...details } }: ModelInfo): Keys {
   const [height, width, channels] = inputShape;
   return {
     'data.size': height === width ? height : [height, width],
     ...(channels === 1 || channels === 3 ? { 'data.channels': channels } : {}),
     'data.resize': resize,
+    ...finer(details),
+  };
+}
+
+function finer({ crop, interpolation }: ResizeDetails): Keys {
+  return {
+    ...(crop === undefined || crop === 1 ? {} : { 'data.crop': crop }),
+    ...(interpolation === undefined ? {} : { 'data.interpolation': interpolation }),
   };
 }
 
@@ -57,6 +66,7 @@ function ofEntry(given: string): Keys {
   return {
     'data.size': size,
     'data.channels': channels,
+    ...finer(entry.preprocessing),
     'model.stem': size > 64 ? 'imagenet' : 'cifar',
     ...((modelNames as readonly string[]).includes(entry.architecture) ? { 'model.name': entry.architecture } : {}),
   };
