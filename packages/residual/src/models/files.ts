@@ -14,12 +14,13 @@ let asides = 0;
 const ASIDE = /\.tmp-\d+-\d+$/;
 
 /**
- * Writes `parts` one after the other into a file beside `file`, waits until the disk has them, and renames it to
+ * Writes `parts` one after the other, as they are made, into a file beside `file`, waits until the disk has them, and renames it to
  * `file`. A kill at any moment leaves the old file or the new one.
  *
- * @throws WriteError when that fails, e.g. for a full disk or a folder that may not be written; the old file stays
+ * @throws WriteError when that fails, e.g. for a full disk or a folder that may not be written; what making the
+ *   parts throws, as it is. Either way the old file stays
  */
-export async function writeAside(file: string, parts: readonly (Uint8Array | string)[]): Promise<void> {
+export async function writeAside(file: string, parts: Iterable<Uint8Array | string>): Promise<void> {
   const { fs, path } = node();
   const folder = path.dirname(file);
   const aside = `${file}.tmp-${process.pid}-${asides++}`;
@@ -35,7 +36,8 @@ export async function writeAside(file: string, parts: readonly (Uint8Array | str
     await fs.promises.rename(aside, file);
   } catch (error) {
     await fs.promises.rm(aside, { force: true }).catch(() => {});
-    throw writeError(file, error);
+    // What making the parts threw is not the disk's fault.
+    throw codeOf(error) === undefined ? error : writeError(file, error);
   }
   await syncFolder(folder);
 }

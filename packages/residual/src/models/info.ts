@@ -1,7 +1,9 @@
 /** What a model needs to be told apart from its weights: class names and preprocessing. Stored as `residual.json`. */
 
+import type { ResizeDetails } from '../data/dataset.ts';
+
 /** From bytes 0–255 to what the network eats: (x / 255 − mean) / std per channel, after resizing. */
-export interface Preprocessing {
+export interface Preprocessing extends ResizeDetails {
   /** Height, width, channels of the network's input. */
   readonly inputShape: readonly [height: number, width: number, channels: number];
   /**
