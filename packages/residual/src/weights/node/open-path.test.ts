@@ -148,7 +148,7 @@ describe('openWeights without a file system', () => {
     const index = await load('model.safetensors.index.json');
     const file = await openWeights(index, { siblings: [await shard(1), await shard(2)] });
     assert.equal(file.tensors.length, 16);
-    assert.equal((await file.tensors[0].read()).length, 12);
+    assert.equal((await file.tensors.find(({ name }) => name === 'layer.weight')?.read())?.length, 12);
     await assert.rejects(
       openWeights(index, { siblings: [await shard(1)] }),
       /the file is needed, and is not among those/,
