@@ -114,7 +114,10 @@ describe('readSafetensors', () => {
     for (const [bytes, message] of cases) await assert.rejects(open(bytes, memorySiblings(files)), message);
     const twice = fileOf({ a: { dtype: 'U8', shape: [1], data_offsets: [0, 1] } }, 1);
     const siblings = memorySiblings({ 'x.safetensors': twice, 'y.safetensors': twice });
-    await assert.rejects(open(index({ a: 'x.safetensors', b: 'y.safetensors' }), siblings), /"a" is in more than one shard/);
+    await assert.rejects(
+      open(index({ a: 'x.safetensors', b: 'y.safetensors' }), siblings),
+      /"a" is in more than one shard/,
+    );
   });
   test('damaged files give clear errors', async () => {
     const shards: Record<string, Uint8Array> = { ...files };
