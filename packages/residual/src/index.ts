@@ -79,3 +79,6 @@ export { weightsCache } from './weights/node/cache-folder.ts';
 export type { DownloadProgress } from './weights/node/download.ts';
 export type { ResolvedWeights, ResolveOptions } from './weights/node/resolve.ts';
 export { resolveWeights, weightsOnDisk } from './weights/node/resolve.ts';
+// Takes the place of the page's own: a path will do as well.
+export { openWeights } from './weights/node/open-path.ts';
+export { writeSafetensors } from './weights/node/write-safetensors.ts';
