@@ -138,7 +138,6 @@ export type { SGD, SgdOptions } from './train/sgd.ts';
 export { sgd } from './train/sgd.ts';
 export type { TrainResult } from './train/train.ts';
 export { train } from './train/train.ts';
-<<<<<<< HEAD
 export type { UnfreezeStage } from './train/unfreezing.ts';
 export { WeightsError } from './weights/errors.ts';
 export { weightsEntries } from './weights/registry/entries.ts';
@@ -146,8 +145,6 @@ export type { ClassList, PublishedAccuracy, PublishedPreprocessing, WeightsEntry
 export { findWeights } from './weights/registry/find.ts';
 export { imagenetClasses, imagenetSynsets } from './weights/registry/imagenet-classes.ts';
 export { classesOf, preprocessingOf as preprocessingOfEntry } from './weights/registry/preprocessing.ts';
-=======
-export { WeightsError } from './weights/errors.ts';
 export type { OpenWeightsOptions } from './weights/open.ts';
 export { openWeights } from './weights/open.ts';
 export type { Siblings } from './weights/reader.ts';
@@ -155,4 +152,3 @@ export type { NamedValues, SafetensorsOptions } from './weights/safetensors-writ
 export { safetensors } from './weights/safetensors-writer.ts';
 export type { ByteSource } from './weights/source.ts';
 export type { StoredType, WeightFile, WeightFormat, WeightTensor } from './weights/tensor.ts';
->>>>>>> readers
