@@ -21,5 +21,5 @@ export async function readPyTorch(source: ByteSource, _siblings?: Siblings): Pro
   const isZip = start[0] === 0x50 && start[1] === 0x4b;
   if (!isZip && !isLegacy(start)) throw new WeightsError(`${name}: was not written by torch.save`);
   const value = isZip ? await readArchive(source) : await readLegacy(source);
-  return { format: 'pytorch', name, ...stateDictOf(value, name), close: () => source.close() };
+  return { format: 'pytorch', name, ...stateDictOf(value, source), close: () => source.close() };
 }

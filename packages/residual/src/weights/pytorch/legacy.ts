@@ -6,7 +6,7 @@ import { WIDTHS } from '../floats.ts';
 import { show } from '../reader.ts';
 import type { ByteSource } from '../source.ts';
 import { LARGEST_PICKLE } from './archive.ts';
-import { asStorage, findGlobal, parseStorageId, type Storage } from './objects.ts';
+import { asStorage, findGlobal, isCount, parseStorageId, type Storage } from './objects.ts';
 import { PickleCut, unpickle } from './pickle.ts';
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
@@ -38,15 +38,9 @@ export async function readLegacy(source: ByteSource): Promise<unknown> {
     if (root.size !== size) throw fail(`storage ${show(key)} has both ${root.size} and ${size} bytes`);
     placed.set(key, root);
     // A part of the storage as a storage: (its key, its first number, their count).
-    const [from, count] = Array.isArray(view) ? [view[1], view[2]] : [0, size / width];
-    if (
-      !Number.isSafeInteger(from) ||
-      !Number.isSafeInteger(count) ||
-      from < 0 ||
-      count < 0 ||
-      (from + count) * width > size
-    ) {
-      throw fail(`a view of storage ${show(key)} is at ${from} to ${from + count} of ${size / width}`);
+    const [, from, count] = Array.isArray(view) ? view : [key, 0, size / width];
+    if (!isCount(from) || !isCount(count) || (from + count) * width > size) {
+      throw fail(`a view leaves storage ${show(key)} of ${size / width} numbers`);
     }
     return asStorage({
       type,
@@ -68,11 +62,12 @@ export async function readLegacy(source: ByteSource): Promise<unknown> {
 
   if ((await next(none)) !== MAGIC) throw fail('it has not the magic number of torch.save');
   const version = await next(none);
-  if (version !== VERSION) throw fail(`its version is ${version}, not ${VERSION}`);
+  if (version !== VERSION) throw fail(`its version is not ${VERSION}`);
   await next(none); // The system: its byte order and sizes of types, which no storage depends on.
   const value = await next(load);
   const keys = await next(none);
-  if (!Array.isArray(keys)) throw fail('it has no list of storages');
+  const isKey = (key: unknown) => typeof key === 'string' || typeof key === 'number';
+  if (!Array.isArray(keys) || !keys.every(isKey)) throw fail('it has no list of storages');
 
   const seen = new Set<string>();
   for (const key of keys.map(String)) {

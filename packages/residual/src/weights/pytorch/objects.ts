@@ -167,6 +167,9 @@ export function asStorage(storage: Storage): Storage {
 const isStorage = (value: unknown): value is Storage =>
   typeof value === 'object' && value !== null && STORAGES.has(value);
 
+/** Values out of a pickle go into messages only when they are known to be short: a list in itself has no end as text. */
+export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
 const areNumbers = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.every((item) => typeof item === 'number');
 

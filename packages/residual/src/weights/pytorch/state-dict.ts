@@ -4,6 +4,7 @@
 import { WeightsError } from '../errors.ts';
 import { elementsOf } from '../floats.ts';
 import { show } from '../reader.ts';
+import type { ByteSource } from '../source.ts';
 import type { WeightTensor } from '../tensor.ts';
 import { PickledTensor } from './objects.ts';
 
@@ -16,6 +17,9 @@ const PREFIXES = ['module.', '_orig_mod.'] as const;
 const DEEPEST = 16;
 /** Of tensors and other values together. */
 const MOST_VALUES = 200_000;
+/** Of numbers in all tensors together: as often as the file has bytes, and a few more. Tied weights are twice or so. */
+const MOST_REPEATS = 16;
+const SPARE = 2 ** 24;
 
 export interface StateDict {
   readonly tensors: readonly WeightTensor[];
@@ -33,9 +37,10 @@ export interface StateDict {
  *
  * @throws WeightsError where there is no tensor, two have one name, or nesting is deep or cyclic
  */
-export function stateDictOf(value: unknown, file: string): StateDict {
+export function stateDictOf(value: unknown, { name: file, size }: Pick<ByteSource, 'name' | 'size'>): StateDict {
   const fail = (problem: string) => new WeightsError(`${file}: no readable PyTorch file: ${problem}`);
   const metadata = new Map<string, string>();
+  const walk = walker(file);
   let weights = value;
   for (let depth = 0; weights instanceof Map; depth++) {
     if (depth > DEEPEST) throw fail('its dicts are nested without an end');
@@ -43,13 +48,13 @@ export function stateDictOf(value: unknown, file: string): StateDict {
     const key = WEIGHT_KEYS.find((candidate) => dict.get(candidate) instanceof Map);
     if (key === undefined || [...dict.values()].some((item) => item instanceof PickledTensor)) break;
     for (const [name, item] of dict) {
-      if (name !== key) metadata.set(String(name), describe(item, file));
+      if (name !== key) metadata.set(keyText(name), describe(item, walk));
     }
     weights = dict.get(key);
   }
 
   const found = new Map<string, PickledTensor>();
-  collect(weights, file, (path, item) => {
+  walk(weights, (path, item) => {
     const name = path.join('.') || 'tensor';
     if (item instanceof PickledTensor) {
       if (found.has(name)) throw fail(`two tensors are named ${show(name)}`);
@@ -71,41 +76,52 @@ export function stateDictOf(value: unknown, file: string): StateDict {
       again = true;
     }
   }
+  let numbers = 0;
   const tensors = [...found.values()].map((tensor, i): WeightTensor => {
     const name = names[i];
     const who = `${file}: ${show(name)}`;
     const { shape } = tensor.view;
-    elementsOf(shape, who);
+    numbers += elementsOf(shape, who);
+    if (numbers > MOST_REPEATS * size + SPARE)
+      throw fail(`its tensors have ${numbers} numbers, the file ${size} bytes`);
     return { name, type: tensor.type, shape, read: () => tensor.read(who) };
   });
   return { tensors, metadata: Object.fromEntries([...metadata].filter(([key]) => key !== '__proto__')) };
 }
 
-/** Visits all that is in dicts and lists and is neither; a part that is shared is visited once for each of its places. */
-function collect(value: unknown, file: string, visit: (path: readonly string[], item: unknown) => void): void {
+type Walk = (value: unknown, visit: (path: readonly string[], item: unknown) => void) => void;
+
+/**
+ * Visits all that is in dicts and lists and is neither; what is shared is visited once for each of its places. The
+ * number of visits is bounded, for all walks together: ten references to ten references to … have no end otherwise.
+ */
+function walker(file: string): Walk {
   let left = MOST_VALUES;
-  const walk = (item: unknown, path: readonly string[]): void => {
-    if (--left < 0) throw new WeightsError(`${file}: has more than ${MOST_VALUES} values; it may be made to mislead`);
-    if (path.length > DEEPEST) throw new WeightsError(`${file}: is nested deeper than ${DEEPEST}, or refers to itself`);
-    if (item instanceof Map) {
-      for (const [key, inner] of item) walk(inner, [...path, keyText(key)]);
-    } else if (Array.isArray(item)) {
-      for (const [i, inner] of item.entries()) walk(inner, [...path, String(i)]);
-    } else {
-      visit(path, item);
-    }
+  return (value, visit) => {
+    const walk = (item: unknown, path: readonly string[]): void => {
+      if (--left < 0) throw new WeightsError(`${file}: has more than ${MOST_VALUES} values; it may be made to mislead`);
+      if (path.length > DEEPEST)
+        throw new WeightsError(`${file}: is nested deeper than ${DEEPEST}, or refers to itself`);
+      if (item instanceof Map) {
+        for (const [key, inner] of item) walk(inner, [...path, keyText(key)]);
+      } else if (Array.isArray(item)) {
+        for (const [i, inner] of item.entries()) walk(inner, [...path, String(i)]);
+      } else {
+        visit(path, item);
+      }
+    };
+    walk(value, []);
   };
-  walk(value, []);
 }
 
-const keyText = (key: unknown) => (Array.isArray(key) ? `(${key.length} keys)` : String(key).slice(0, 1024));
+const keyText = (key: unknown) => (typeof key === 'object' && key !== null ? 'an object' : short(key));
 const short = (value: unknown) => String(value).slice(0, 1024);
 
-function describe(item: unknown, file: string): string {
+function describe(item: unknown, walk: Walk): string {
   if (item === null || typeof item !== 'object') return short(item);
   let tensors = 0;
   let values = 0;
-  collect(item, file, (_, inner) => {
+  walk(item, (_, inner) => {
     if (inner instanceof PickledTensor) tensors++;
     else values++;
   });
