@@ -127,7 +127,8 @@ export function prepareTransforms(transforms: readonly Transform[]): PreparedTra
   return { transforms: checked, plans, mixers };
 }
 
-function isForBatches(data: Transform): data is BatchTransform {
+/** Whether an augmentation mixes the pictures of a batch. */
+export function isForBatches(data: Transform): data is BatchTransform {
   return Object.hasOwn(batchTransforms, data.name);
 }
 

@@ -5,19 +5,23 @@ import { augmentCommand } from './augment.ts';
 import type { Command } from './command.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { finetuneCommand } from './finetune.ts';
 import { predictCommand } from './predict.ts';
 import { recipesCommand } from './recipes.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
+import { weightsCommand } from './weights.ts';
 
 export const commands = [
   doctorCommand,
   augmentCommand,
   recipesCommand,
   trainCommand,
+  finetuneCommand,
   tuneCommand,
   evaluateCommand,
   predictCommand,
   summaryCommand,
+  weightsCommand,
 ] as unknown as readonly Command[];

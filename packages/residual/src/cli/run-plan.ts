@@ -1,9 +1,9 @@
 /** What a run computes, as data: its data, its whole recipe and its backend, written to `run.json`,
  *  so that a run can be resumed, evaluated on its own data, and repeated. */
 
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { version_core } from '@tensorflow/tfjs-core';
 import type { Splits } from '../data/dataset.ts';
 import { type ExclusionList, exclude, readExclusions } from '../data/node/exclude.ts';
@@ -12,11 +12,13 @@ import type { Pairs } from '../evaluate/report-data.ts';
 import { bytes } from '../evaluate/report-format.ts';
 import { writeAside } from '../models/files.ts';
 import { dataOptionsOf } from '../recipe/build.ts';
-import { loadRecipe, runRecipeFile } from '../recipe/library.ts';
+import { changedRecipe, loadRecipe, runRecipeFile } from '../recipe/library.ts';
 import type { Override } from '../recipe/overrides.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import { recipePairs } from '../recipe/text.ts';
 import { recipeText } from '../recipe/write.ts';
+import { weightsCache } from '../weights/node/cache-folder.ts';
+import { findWeights, nearestWeights } from '../weights/registry/find.ts';
 import { CommandError, UsageError, type Values } from './command.ts';
 import { defaultData, recipeFor } from './defaults.ts';
 import { quoted, version } from './program.ts';
@@ -39,6 +41,8 @@ export interface RunPlan {
   /** Complete: nothing is looked up again when the run is resumed. */
   readonly recipe: Recipe;
   readonly checkpointEvery?: number;
+  /** Where features of a frozen backbone are kept, for this run and others. */
+  readonly features?: string;
   /** Files beside the history. */
   readonly logs: readonly ('csv' | 'tensorboard')[];
   /** Another backend would round differently, so a run keeps its own. */
@@ -49,6 +53,15 @@ export interface RunPlan {
 
 type TrainValues = Values<typeof trainOptions>;
 
+/** What a command wants beneath the user's own options. */
+export interface PlanBase {
+  /** The recipe where the user names none. Default: the one that fits his data. */
+  readonly recipe?: string;
+  readonly overrides?: readonly Override[];
+  /** Default: the user's cache. */
+  readonly features?: string;
+}
+
 /**
  * Lays the user's options over the recipe that he names, or that fits his data.
  *
@@ -58,17 +71,20 @@ export async function makePlan(
   argument: string | undefined,
   values: TrainValues,
   name: (data: string, model: string) => string,
+  base: PlanBase = {},
 ): Promise<RunPlan> {
   if (argument !== undefined && values.data !== undefined && argument !== values.data) {
     throw new UsageError(`the data is given twice: ${argument} and --data ${values.data}`);
   }
   const given = argument ?? values.data ?? defaultData;
-  const { name: from, recipe } = await loadRecipe(values.recipe ?? recipeFor(given), await placed(overridesOf(values)));
+  const overrides = await placed([...(base.overrides ?? []), ...overridesOf(values)]);
+  const { name: from, recipe } = await loadRecipe(values.recipe ?? base.recipe ?? recipeFor(given), overrides);
   const { weights, freeze } = recipe.model;
-  if (weights === undefined && (from === 'finetune' || freeze === 'backbone')) {
-    const what = from === 'finetune' ? '--recipe finetune' : 'model.freeze=backbone';
-    throw new UsageError(`${what} begins with trained weights, and none are named`, 'add --weights RUN');
+  if (weights === undefined && (from.startsWith('finetune') || freeze !== 'none')) {
+    const what = from.startsWith('finetune') ? `--recipe ${from}` : `model.freeze=${freeze}`;
+    throw new UsageError(`${what} begins with trained weights, and none are named`, 'add --weights W');
   }
+  const frozen = freeze === 'backbone' ? { features: resolve(base.features ?? featuresFolder()) } : {};
   return {
     format: 'residual-run/2',
     name: values.name ?? name(given, recipe.model.name),
@@ -79,6 +95,7 @@ export async function makePlan(
     },
     from,
     recipe,
+    ...frozen,
     ...(values['checkpoint-every'] === undefined ? {} : { checkpointEvery: values['checkpoint-every'] }),
     logs: (['csv', 'tensorboard'] as const).filter((log) => values[log] === true),
     backend: values.backend ?? 'jit',
@@ -86,15 +103,41 @@ export async function makePlan(
   };
 }
 
-/** Weights by a run's name or folder become an absolute path: the plan may be used from elsewhere. */
 async function placed(overrides: readonly Override[]): Promise<Override[]> {
   return Promise.all(
     overrides.map(async (one) =>
       one.key === 'model.weights' && typeof one.value === 'string'
-        ? { ...one, value: resolve(await findRun(one.value)) }
+        ? { ...one, value: await placeOfWeights(one.value) }
         : one,
     ),
   );
+}
+
+/**
+ * Weights by a run's name or a path become an absolute path: the plan may be used from elsewhere. Names of the registry
+ * and URLs stay as they are.
+ *
+ * @throws CommandError where there is nothing of that name
+ */
+export async function placeOfWeights(typed: string): Promise<string> {
+  if (findWeights(typed) !== undefined || /^[a-z][a-z0-9+.-]+:\/\//i.test(typed)) return typed;
+  const file = await stat(typed).catch(() => undefined);
+  if (file?.isFile() && basename(typed) !== 'model.json') return resolve(typed);
+  return resolve(
+    await findRun(typed).catch((error: unknown) => {
+      if (!(error instanceof CommandError)) throw error;
+      const close = nearestWeights(typed);
+      throw new CommandError(
+        `there are no weights ${typed}: it is no run, no file, no URL and no name of the registry`,
+        close === undefined ? error.hint : `did you mean ${close}?`,
+      );
+    }),
+  );
+}
+
+/** Beside the weights in the user's cache. */
+function featuresFolder(): string {
+  return join(weightsCache(), '..', 'features');
 }
 
 /** The options of the plan's data for `openData`. */
@@ -177,7 +220,10 @@ export async function readPlan(folder: string): Promise<RunPlan | undefined> {
   if (text === undefined) return undefined;
   try {
     const plan = JSON.parse(text) as Partial<RunPlan> | null;
-    if (plan?.format === 'residual-run/2') return plan as RunPlan;
+    // A plan of an earlier version gets the defaults of the keys that it did not know.
+    if (plan?.format === 'residual-run/2' && plan.recipe) {
+      return { ...(plan as RunPlan), recipe: changedRecipe(plan.recipe, []) };
+    }
   } catch {
     // The error below says it.
   }

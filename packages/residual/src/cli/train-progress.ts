@@ -1,7 +1,7 @@
 /** Shows a training run while it goes: takes the library's events, smooths what jumps, and draws.
  *  On a terminal a live bar, elsewhere a plain line every few seconds; a line that stays for each epoch. */
 
-import { duration } from '../evaluate/report-format.ts';
+import { count, duration } from '../evaluate/report-format.ts';
 import type { TroubleRecord } from '../train/history.ts';
 import type { EpochEvent, StepEvent } from '../train/options.ts';
 import { troubleLine } from './diagnosis.ts';
@@ -56,6 +56,12 @@ export class TrainProgress {
       secondsLeft: event.secondsLeft ?? Number.NaN,
     };
     this.update(this.latest);
+  };
+
+  /** While the features of a frozen backbone are computed, before the first step. */
+  readonly onFeatures = (done: number, total: number): void => {
+    const text = `computing features: ${count(done)} of ${count(total)} pictures`;
+    this.line.update(() => (this.line.isTerminal ? this.style.dim(text) : text));
   };
 
   readonly onValidation = (done: number, total: number): void => {

@@ -13,7 +13,9 @@ import { modelOf, trainOptionsOf, viewsOf } from '../recipe/build.ts';
 import type { Callback } from '../train/callbacks/callback.ts';
 import { csvLog } from '../train/callbacks/log.ts';
 import { tensorBoard } from '../train/callbacks/tensorboard.ts';
+import type { CacheOptions } from '../train/features/cached-run.ts';
 import { readHistory, type TroubleRecord } from '../train/history.ts';
+import type { TrainOptions } from '../train/options.ts';
 import { type TrainResult, train as trainModel } from '../train/train.ts';
 import { startBackend } from './backend.ts';
 import { CommandError, UsageError, type Values } from './command.ts';
@@ -22,7 +24,7 @@ import { diagnoseRun, diagnosisLines } from './diagnosis.ts';
 import { catchInterrupt, interruptedCode } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { findRun, latestRun, newRunFolder, runName } from './run-folders.ts';
-import { environmentOf, makePlan, openPlanned, type RunPlan, readPlan, writePlan } from './run-plan.ts';
+import { environmentOf, makePlan, openPlanned, type PlanBase, type RunPlan, readPlan, writePlan } from './run-plan.ts';
 import { writeRunReport } from './run-report.ts';
 import { predictSamples } from './samples.ts';
 import { styleOf } from './style.ts';
@@ -35,28 +37,36 @@ type TrainValues = Values<typeof trainOptions>;
 /** What may be given beside `--resume`, for it does not change what is computed. */
 const freeOnResume: readonly string[] = ['resume', 'runs', 'threads', 'quiet', 'json'];
 
-interface Job {
+/** Options that say how a run is shown, and where it runs. */
+type OutputValues = Pick<TrainValues, 'quiet' | 'json' | 'threads'>;
+
+export interface Job {
   readonly plan: RunPlan;
   readonly folder: string;
   readonly resume: boolean;
 }
 
 export async function train(positionals: readonly string[], values: TrainValues): Promise<number> {
+  if (values.resume !== undefined) checkResumeOptions(positionals, values);
+  const begun = values.resume === undefined ? await newJob(positionals, values) : await oldJob(values);
+  return runJob(begun, values);
+}
+
+/** Trains by a plan, and shows it. */
+export async function runJob(begun: Job, values: OutputValues): Promise<number> {
   const style = styleOf(process.stderr);
   const line = new LiveLine(process.stderr);
   const quiet = values.quiet === true;
   const say = (text: string) => {
     if (!quiet) line.print(text);
   };
-  if (values.resume !== undefined) checkResumeOptions(positionals, values);
-  const begun = values.resume === undefined ? await newJob(positionals, values) : await oldJob(values);
   const backend = await startBackend({ ...values, backend: begun.plan.backend });
   const job = begun.resume ? begun : { ...begun, plan: { ...begun.plan, environment: environmentOf(backend) } };
   const { plan, folder } = job;
 
   const splits = await openPlanned(plan);
   const model = await modelOf(plan.recipe, splits);
-  for (const text of headerLines(job, splits, model.countParams(), backend, style)) say(text);
+  for (const text of headerLines(job, splits, model, backend, style)) say(text);
 
   const interrupt = catchInterrupt(
     () => say(style.yellow('stopping: the step is finished and saved; Ctrl-C again ends at once')),
@@ -109,8 +119,9 @@ function checkResumeOptions(positionals: readonly string[], values: TrainValues)
   }
 }
 
-async function newJob(positionals: readonly string[], values: TrainValues): Promise<Job> {
-  const plan = await makePlan(positionals[0], values, runName);
+/** A new run; a command's own wishes lie beneath the user's options. */
+export async function newJob(positionals: readonly string[], values: TrainValues, base: PlanBase = {}): Promise<Job> {
+  const plan = await makePlan(positionals[0], values, runName, base);
   const folder = await newRunFolder(values.runs ?? runsFolder, plan.name, values.name !== undefined);
   return { plan: { ...plan, name: basename(folder) }, folder, resume: false };
 }
@@ -138,7 +149,7 @@ async function runTraining(
   onTrouble: (trouble: TroubleRecord) => void,
   signal: AbortSignal,
 ): Promise<TrainResult> {
-  const own = trainOptionsOf(plan.recipe, splits);
+  const own = trainOptionsOf(plan.recipe, splits, model);
   const isNew = (await stat(folder).catch(() => undefined)) === undefined;
   if (isNew) {
     await mkdir(folder, { recursive: true }).catch((error) => Promise.reject(writeError(folder, error)));
@@ -149,6 +160,9 @@ async function runTraining(
     if (!resume) await writePlan(folder, plan);
     return await trainModel(model, splits, {
       ...own,
+      ...(own.cacheFeatures === undefined
+        ? {}
+        : { cacheFeatures: cacheIn(own.cacheFeatures, plan.features, progress?.onFeatures) }),
       callbacks: [...(own.callbacks ?? []), ...logsOf(plan, folder)],
       onTrouble,
       directory: folder,
@@ -175,6 +189,19 @@ async function runTraining(
   }
 }
 
+/** Where a recipe's features are kept, and who is told of them. */
+function cacheIn(
+  cache: NonNullable<TrainOptions['cacheFeatures']>,
+  directory: string | undefined,
+  onProgress: CacheOptions['onProgress'],
+): CacheOptions {
+  return {
+    ...(typeof cache === 'object' ? cache : {}),
+    ...(directory === undefined ? {} : { directory }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  };
+}
+
 function logsOf({ logs }: RunPlan, folder: string): readonly Callback[] {
   return logs.map((log) => (log === 'csv' ? csvLog(join(folder, 'epochs.csv')) : tensorBoard()));
 }
@@ -185,7 +212,7 @@ async function finish(
   splits: Splits,
   model: LayersModel,
   result: TrainResult,
-  values: TrainValues,
+  values: OutputValues,
   signal: AbortSignal,
   line: LiveLine,
   backend: string,

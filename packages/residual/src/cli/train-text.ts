@@ -2,9 +2,14 @@
  *  Pure functions but for the style of the stream. */
 
 import { version_core } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { batchesPerEpoch } from '../data/batches.ts';
 import type { Splits } from '../data/dataset.ts';
 import { compact, count, percent, plain, plural, shapeText } from '../evaluate/report-format.ts';
+import { parameterCounts } from '../models/transfer/freeze.ts';
+import { normalizationOf, trainOptionsOf } from '../recipe/build.ts';
+import { pretrainedOf } from '../recipe/pretrained.ts';
+import type { Recipe } from '../recipe/schema.ts';
 import { defaultData, longerRun, recipeFor } from './defaults.ts';
 import { predictionLines } from './prediction-text.ts';
 import { invocation, quoted, version } from './program.ts';
@@ -16,7 +21,7 @@ import type { Style } from './style.ts';
 export function headerLines(
   { plan, folder, resume }: { readonly plan: RunPlan; readonly folder: string; readonly resume: boolean },
   splits: Splits,
-  parameters: number,
+  model: LayersModel,
   backend: string,
   style: Style,
 ): string[] {
@@ -29,14 +34,15 @@ export function headerLines(
   const { epochs, batch } = recipe.training;
   const { learningRate } = recipe.optimizer;
   const steps = batchesPerEpoch(splits.train.size, Math.min(batch, splits.train.size), true);
-  const row = (name: string, text: string) => `  ${style.dim(name.padEnd(7))}${text}`;
+  const row = (name: string, text: string) => `  ${style.dim(name.padEnd(8))}${text}`;
   return [
     `${style.bold(`residual ${version}`)}  ${style.dim(`${backend}, TF.js ${version_core}`)}`,
     row(
       'data',
       `${plan.data.source}: ${plural(splits.classes.length, 'class', 'classes')}, ${shapeText(splits.imageShape)}, ${parts.join(', ')}`,
     ),
-    row('model', `${recipe.model.name}, ${compact(parameters)} parameters`),
+    row('model', `${recipe.model.name}, ${compact(model.countParams())} parameters`),
+    ...pretrainedLines(plan, splits, model).map(([name, text]) => row(name, text)),
     row('recipe', `${from}: ${recipe.about}`),
     row(
       'steps',
@@ -45,6 +51,55 @@ export function headerLines(
     row('run', `${folder}${resume ? ' (resumed)' : ''}`),
     '',
   ];
+}
+
+/** Of a run that begins with trained weights: what came of them, what learns, and how pictures are normalised. */
+function pretrainedLines(
+  { recipe, features }: RunPlan,
+  splits: Splits,
+  model: LayersModel,
+): readonly (readonly [name: string, text: string])[] {
+  const pretrained = pretrainedOf(model);
+  if (pretrained === undefined) return [];
+  const { trainable, total } = parameterCounts(model);
+  const learns = `${count(trainable)} of ${count(total)} parameters: ${learningText(recipe)}`;
+  const chosen = normalizationOf(recipe, splits.imageShape[2], model);
+  const short = (values: readonly number[]) => values.map((value) => Number(value.toPrecision(3))).join(', ');
+  const { mean = [], std = [] } = chosen?.normalize ?? {};
+  const normalized =
+    chosen === undefined ? 'by the training images' : `${chosen.whose}: mean ${short(mean)}, std ${short(std)}`;
+  const own = trainOptionsOf(recipe, splits, model);
+  own.optimizer?.dispose();
+  const { cacheFeatures } = own;
+  const views = typeof cacheFeatures === 'object' ? (cacheFeatures.views ?? 1) : 1;
+  const what = views === 1 ? 'each picture, without augmentation' : `${views} augmented views of each picture`;
+  const kept = `computed once, of ${what}, and kept in ${features}`;
+  return [
+    ...pretrained.lines.map((text, i) => [i === 0 ? 'weights' : '', text] as const),
+    ['learns', learns],
+    ['pixels', `normalised ${normalized}`],
+    ...(cacheFeatures ? [['cache', `features ${kept}`] as const] : []),
+  ];
+}
+
+function learningText({ model: { freeze, batchNorm }, training: { unfreeze }, optimizer }: Recipe): string {
+  const { headFactor, layerDecay } = optimizer;
+  const what =
+    freeze === 'none'
+      ? 'all'
+      : freeze === 'backbone'
+        ? 'the classifier'
+        : `the classifier and the last ${plural(freeze, 'block')}`;
+  const stages = unfreeze.map(
+    ({ epoch, blocks }) => `${blocks === 'all' ? 'all' : plural(blocks, 'block')} from epoch ${epoch}`,
+  );
+  return [
+    what,
+    ...stages,
+    ...(headFactor === 1 ? [] : [`the classifier at ${plain(headFactor)} times the rate`]),
+    ...(layerDecay === 1 ? [] : [`each block at ${layerDecay} of the next one's rate`]),
+    ...(batchNorm === 'follow' ? [] : [`batch normalisation ${batchNorm}`]),
+  ].join(', ');
 }
 
 /** A few predictions, and the commands that a user may want now. */

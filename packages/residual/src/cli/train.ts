@@ -115,8 +115,8 @@ export const trainOptions = {
 
   weights: {
     kind: 'text',
-    value: 'RUN',
-    help: "begin with a trained model's weights, for other classes or more data",
+    value: 'W',
+    help: 'begin with trained weights: a run, a file, a name (residual weights list) or a URL',
     default: 'random',
     group: 'Model',
   },
@@ -264,7 +264,6 @@ export const trainCommand = defineCommand({
     ['residual train', 'the embedded data set, good defaults'],
     ['residual train photos/ --epochs 30', 'your own images'],
     ['residual train cifar-10-batches-bin/ --name first', 'CIFAR-10, into runs/first'],
-    ['residual train photos/ --recipe finetune --weights runs/first --epochs 5', 'from a trained network, by a recipe'],
     ['residual train photos/ --size 96 --batch 64 --test 0.1', 'smaller images, a test set held out'],
     ['residual train digits/ --no-flip', 'where left and right matter'],
     ['residual train --resume runs/first', 'go on after Ctrl-C or a power cut'],

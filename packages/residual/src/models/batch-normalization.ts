@@ -1,5 +1,5 @@
 /** The BatchNormalization layer that takes the place of tfjs-layers' own, under the same name and in the same files.
- *  The stock layer ignores `trainable: false` and fails in `fit` without scale or centre; this one trains as Keras. */
+ *  The stock layer ignores `trainable: false`, which is mended here, and fails in `fit` without scale or centre. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
@@ -21,12 +21,59 @@ interface StockFields {
   readonly movingVariance: tfl.LayerVariable;
 }
 
+/** Frozen layers that go on with each batch's statistics all the same; see `keepStatistics`. */
+const adapting = new WeakSet<tfl.layers.Layer>();
+
 // The class itself is not exported. Extending it keeps its configuration, weights and file format to the letter.
 const StockBatchNormalization = Object.getPrototypeOf(
   tfl.layers.batchNormalization({ name: 'prototype' }) as StockLayer,
 ).constructor as new (
   args?: BatchNormalizationArgs,
 ) => tfl.layers.Layer & StockFields;
+
+// `tf.layers.batchNormalization()` makes the stock layer, and a network written with it is frozen layer by layer too:
+// then it must do what Keras does. Nothing else of it changes.
+const stockCall = StockBatchNormalization.prototype.call;
+StockBatchNormalization.prototype.call = function (
+  this: StockLayer & StockFields,
+  inputs: tf.Tensor | tf.Tensor[],
+  kwargs: { training?: boolean },
+) {
+  const x = Array.isArray(inputs) ? inputs[0] : inputs;
+  const frozen = kwargs?.training && x !== undefined && isFrozen(this);
+  return frozen ? tf.tidy(() => normaliseWithAverages(this, x)) : stockCall.call(this, inputs, kwargs);
+};
+
+/** True where training must neither use a batch's statistics nor move the averages. */
+function isFrozen(layer: tfl.layers.Layer & StockFields): boolean {
+  if (adapting.has(layer)) return false;
+  // model.trainable = false marks the weights only, not the layer.
+  return !layer.trainable || (hasWeights(layer) && layer.trainableWeights.length === 0);
+}
+
+/** Whether a layer is a batch normalisation, ours or the stock one. */
+export function isBatchNormalization(layer: tfl.layers.Layer): boolean {
+  return layer instanceof StockBatchNormalization;
+}
+
+/** What `keepStatistics` said last. */
+export function keepsStatistics(layer: tfl.layers.Layer): boolean {
+  return adapting.has(layer);
+}
+
+/** Whether training would move a batch normalisation's averages. */
+export function movesAverages(layer: tfl.layers.Layer): boolean {
+  return !isFrozen(layer as tfl.layers.Layer & StockFields);
+}
+
+/**
+ * Lets a frozen batch normalisation go on with each batch's statistics and move its averages, while its γ and β stay:
+ * PyTorch's `requires_grad_(False)` in train mode. False: frozen as in Keras. It is not saved with the model.
+ */
+export function keepStatistics(layer: tfl.layers.Layer, keep: boolean): void {
+  if (keep) adapting.add(layer);
+  else adapting.delete(layer);
+}
 
 /**
  * Batch normalisation (S. Ioffe and C. Szegedy, arXiv 1502.03167) with the semantics of Keras:
@@ -45,8 +92,7 @@ export class BatchNormalization extends StockBatchNormalization {
 
   /** True where training must neither use a batch's statistics nor move the averages. */
   get frozen(): boolean {
-    // model.trainable = false marks the weights only, not the layer.
-    return !this.trainable || (hasWeights(this) && this.trainableWeights.length === 0);
+    return isFrozen(this);
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: { training?: boolean }): tf.Tensor | tf.Tensor[] {

@@ -49,6 +49,29 @@ export async function saveModel(model: tfl.LayersModel, info: ModelInfo, folder:
  * @throws ModelError for a missing file or a wrong format
  */
 export async function loadModel(folder: string): Promise<{ model: tfl.LayersModel; info: ModelInfo }> {
+  const { home, info, json } = await readFiles(folder);
+  const load = () => io.getModelArtifactsForJSON(json, (manifest) => readWeights(home, manifest));
+  const model = await tfl.loadLayersModel({ load });
+  const outputs = model.outputs[0]?.shape.at(-1);
+  if (outputs !== info.classes.length) {
+    throw new ModelError(`${home}: ${INFO} names ${info.classes.length} classes, the model has ${outputs} outputs`);
+  }
+  return { model, info };
+}
+
+/**
+ * What `saveModel` wrote, but for the values: nothing is built.
+ *
+ * @throws ModelError as `loadModel`
+ */
+export async function describeModel(
+  folder: string,
+): Promise<{ info: ModelInfo; weights: readonly { readonly name: string; readonly shape: readonly number[] }[] }> {
+  const { info, json } = await readFiles(folder);
+  return { info, weights: io.getWeightSpecs(json.weightsManifest) };
+}
+
+async function readFiles(folder: string): Promise<{ home: string; info: ModelInfo; json: tf.io.ModelJSON }> {
   const { path } = node();
   const home = path.basename(folder) === MODEL ? path.dirname(folder) : folder;
   const info = checkedInfo(await readJson(home, INFO), path.join(home, INFO));
@@ -59,13 +82,7 @@ export async function loadModel(folder: string): Promise<{ model: tfl.LayersMode
       `${path.join(home, MODEL)}: must be a TF.js model of format layers-model, is ${format ?? 'none'}`,
     );
   }
-  const load = () => io.getModelArtifactsForJSON(json as tf.io.ModelJSON, (manifest) => readWeights(home, manifest));
-  const model = await tfl.loadLayersModel({ load });
-  const outputs = model.outputs[0]?.shape.at(-1);
-  if (outputs !== info.classes.length) {
-    throw new ModelError(`${home}: ${INFO} names ${info.classes.length} classes, the model has ${outputs} outputs`);
-  }
-  return { model, info };
+  return { home, info, json: json as tf.io.ModelJSON };
 }
 
 async function readJson(folder: string, name: string): Promise<unknown> {

@@ -7,13 +7,16 @@ import { batchesPerEpoch } from '../data/batches.ts';
 import type { Normalization, Splits } from '../data/dataset.ts';
 import type { OpenOptions } from '../data/node/open.ts';
 import { createModel } from '../models/registry.ts';
+import { freeze as freezeParts } from '../models/transfer/freeze.ts';
 import type { AverageOptions } from '../train/averages.ts';
 import { earlyStopping } from '../train/callbacks/early-stopping.ts';
+import { whyNotCached } from '../train/features/cached-run.ts';
+import { layerRates } from '../train/layer-rates.ts';
 import type { TrainOptions } from '../train/options.ts';
 import { type Clock, stepsOf } from './duration.ts';
 import { lossOf } from './loss.ts';
 import { optimizerOf } from './optimizer.ts';
-import { freezeBackbone, takeWeights } from './pretrained.ts';
+import { pretrainedOf, takeWeights } from './pretrained.ts';
 import { scheduleOf } from './schedule.ts';
 import type { Recipe } from './schema.ts';
 import { toTransform } from './transforms.ts';
@@ -37,7 +40,7 @@ export function dataOptionsOf({ data, training }: Recipe): OpenOptions {
  * @throws ModelError for impossible options, or weights that do not fit
  */
 export async function modelOf({ model, training }: Recipe, { imageShape, classes }: Splits): Promise<LayersModel> {
-  const { name, weights, freeze, ...options } = model;
+  const { name, weights, freeze, batchNorm, ...options } = model;
   const network = createModel(name, {
     ...options,
     inputShape: imageShape,
@@ -45,7 +48,9 @@ export async function modelOf({ model, training }: Recipe, { imageShape, classes
     seed: training.seed,
   });
   if (weights !== undefined) await takeWeights(network, weights);
-  if (freeze === 'backbone') freezeBackbone(network);
+  if (freeze !== 'none' || batchNorm !== 'follow') {
+    freezeParts(network, typeof freeze === 'number' ? { lastBlocks: freeze } : freeze, { batchNorm });
+  }
   return network;
 }
 
@@ -55,17 +60,25 @@ export function clockOf({ training }: Recipe, splits: Splits): Clock {
   return { epochs: training.epochs, stepsPerEpoch: batchesPerEpoch(splits.train.size, batch, true) };
 }
 
-/** The options of `train` that a recipe decides. The optimizer is the caller's to dispose of. */
-export function trainOptionsOf(recipe: Recipe, splits: Splits): TrainOptions {
-  const { augment, loss, optimizer, schedule, training } = recipe;
+/**
+ * The options of `train` that a recipe decides for a network of `modelOf`. The optimizer is the caller's to dispose of.
+ */
+export function trainOptionsOf(recipe: Recipe, splits: Splits, network: LayersModel): TrainOptions {
+  const { augment, loss, model, optimizer, schedule, training } = recipe;
   const clock = clockOf(recipe, splits);
   const side = Math.min(splits.imageShape[0], splits.imageShape[1]);
-  const normalize = normalizationOf(recipe, splits.imageShape[2]);
-  return {
+  const normalize = normalizationOf(recipe, splits.imageShape[2], network)?.normalize;
+  const unfreeze = training.unfreeze.map((stage) => ({ ...stage, batchNorm: model.batchNorm }));
+  const options: TrainOptions = {
     epochs: training.epochs,
     batchSize: training.batch,
     seed: training.seed,
-    optimizer: optimizerOf(optimizer, (rate) => scheduleOf(schedule, rate, clock)),
+    optimizer: optimizerOf(
+      optimizer,
+      (rate) => scheduleOf(schedule, rate, clock),
+      (rates) => layerRates(network, rates),
+    ),
+    ...(unfreeze.length === 0 ? {} : { unfreeze }),
     loss: lossOf(loss),
     ...averagesOf(recipe, clock),
     ...(training.earlyStopping === 0 ? {} : { callbacks: [earlyStopping({ patience: training.earlyStopping })] }),
@@ -74,6 +87,19 @@ export function trainOptionsOf(recipe: Recipe, splits: Splits): TrainOptions {
     transforms: augment.map((one) => toTransform(one, side)),
     ...(normalize === undefined ? {} : { normalize }),
   };
+  return { ...options, ...cachingOf(recipe, network, options) };
+}
+
+/** Features are computed once where that changes nothing, or where the recipe names a number of views. */
+function cachingOf(
+  { training }: Recipe,
+  network: LayersModel,
+  options: TrainOptions,
+): Pick<TrainOptions, 'cacheFeatures'> {
+  const { cacheFeatures, views } = training;
+  const fixed = options.transforms?.length === 0;
+  if (!cacheFeatures || !(fixed || views > 0) || whyNotCached(network, options) !== undefined) return {};
+  return { cacheFeatures: { views: fixed ? 1 : views } };
 }
 
 /** The views that an evaluation averages beside the pictures themselves; undefined where there are none. */
@@ -91,12 +117,42 @@ function averagesOf({ ema, lookahead }: Recipe, clock: Clock): AverageOptions {
 
 const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 
+/** A normalisation, and whose it is. */
+export interface ChosenNormalization {
+  readonly normalize: Normalization;
+  readonly whose: string;
+}
+
 /** Undefined for the data set's own mean and deviation, which `train` measures. */
-function normalizationOf({ data: { normalize } }: Recipe, channels: number): Normalization | undefined {
+export function normalizationOf(
+  { data: { normalize } }: Recipe,
+  channels: number,
+  network: LayersModel,
+): ChosenNormalization | undefined {
   if (normalize === 'dataset') return undefined;
-  if (normalize === 'unit') return { mean: Array(channels).fill(0), std: Array(channels).fill(1) };
-  if (normalize !== 'imagenet') return normalize;
+  if (normalize === 'unit') {
+    return { normalize: { mean: Array(channels).fill(0), std: Array(channels).fill(1) }, whose: 'none' };
+  }
+  if (normalize === 'imagenet') return { normalize: imagenetFor(channels), whose: "ImageNet's" };
+  if (normalize !== 'weights') return { normalize, whose: "the recipe's" };
+  const pretrained = pretrainedOf(network);
+  if (pretrained === undefined) return undefined;
+  const { normalization } = pretrained;
+  if (normalization === undefined) {
+    return { normalize: imagenetFor(channels), whose: "ImageNet's, for the weights do not say" };
+  }
+  return { normalize: forChannels(normalization, channels), whose: 'as the weights were trained' };
+}
+
+function imagenetFor(channels: number): Normalization {
   if (channels === 3) return imagenet;
   // Grey by the colours' average: the deviation of a mean of like channels is about that of one.
   return { mean: Array(channels).fill(0.449), std: Array(channels).fill(0.226) };
+}
+
+/** Where pictures were brought from colour to grey or back, each channel gets the mean of the others'. */
+function forChannels({ mean, std }: Normalization, channels: number): Normalization {
+  if (mean.length === channels) return { mean, std };
+  const average = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { mean: Array(channels).fill(average(mean)), std: Array(channels).fill(average(std)) };
 }

@@ -3,10 +3,12 @@
 
 import { z } from 'zod';
 import { adamW } from '../train/adamw.ts';
+import type { LayerRates } from '../train/layer-rates.ts';
 import { muon } from '../train/muon.ts';
 import type { ScheduledOptimizer } from '../train/optimizer.ts';
 import type { Schedule } from '../train/schedule.ts';
 import { sgd } from '../train/sgd.ts';
+import type { FactorsByName } from '../train/weight-names.ts';
 import { choice, flag, named, number, whole } from './kinds.ts';
 
 const rate = { min: 0, above: true } as const;
@@ -32,6 +34,12 @@ const common = {
       help: 'multiples of the learning rate; the first pattern that fits counts',
     })
     .exactOptional(),
+  layerDecay: number("what each block's learning rate is of the next one's, from the classifier down; 1: all alike", {
+    min: 0,
+    above: true,
+    max: 1,
+  }).default(1),
+  headFactor: number("the classifier's multiple of the learning rate", rate).default(1),
 };
 
 const decay = choice('what decays: all weights, or kernels only (no biases, no scales of BN)', ['all', 'kernels']);
@@ -80,27 +88,50 @@ export const optimizerSection = z.discriminatedUnion('name', [sgdSection, adamWS
 
 export type OptimizerSection = z.output<typeof optimizerSection>;
 
+/** Factors of the learning rate by depth, for the network that is going to be trained. */
+export type RatesFor = (rates: LayerRates) => FactorsByName;
+
 /**
  * Makes the optimizer; the caller disposes of it.
  *
  * @param scheduleFor the way through the run from a highest learning rate
+ * @param ratesFor the factors that `layerDecay` and `headFactor` mean
  */
-export function optimizerOf(section: OptimizerSection, scheduleFor: (rate: number) => Schedule): ScheduledOptimizer {
+export function optimizerOf(
+  section: OptimizerSection,
+  scheduleFor: (rate: number) => Schedule,
+  ratesFor: RatesFor,
+): ScheduledOptimizer {
   const learningRate = scheduleFor(section.learningRate);
+  const learningRateFactors = factorsOf(section, ratesFor);
   switch (section.name) {
     case 'sgd': {
-      const { name: _, ...options } = section;
-      return sgd({ ...options, learningRate });
+      const { name: _, layerDecay: __, headFactor: ___, ...options } = section;
+      return sgd({ ...options, learningRate, learningRateFactors });
     }
     case 'adamW': {
-      const { name: _, ...options } = section;
-      return adamW({ ...options, learningRate });
+      const { name: _, layerDecay: __, headFactor: ___, ...options } = section;
+      return adamW({ ...options, learningRate, learningRateFactors });
     }
     case 'muon': {
-      const { name: _, others, ...options } = section;
-      return muon({ ...options, learningRate, others: optimizerOf(others, scheduleFor) as ReturnType<typeof sgd> });
+      const { name: _, layerDecay: __, headFactor: ___, others, ...options } = section;
+      return muon({
+        ...options,
+        learningRate,
+        learningRateFactors,
+        others: optimizerOf(others, scheduleFor, ratesFor) as ReturnType<typeof sgd>,
+      });
     }
     default:
       return section satisfies never;
   }
+}
+
+/** The recipe's own patterns come first: the first that fits counts. */
+function factorsOf({ layerDecay, headFactor, learningRateFactors = {} }: OptimizerSection, ratesFor: RatesFor) {
+  const byDepth = layerDecay === 1 && headFactor === 1 ? {} : ratesFor({ decay: layerDecay, head: headFactor });
+  return {
+    ...learningRateFactors,
+    ...Object.fromEntries(Object.entries(byDepth).filter(([key]) => !(key in learningRateFactors))),
+  };
 }

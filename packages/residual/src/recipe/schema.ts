@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { modelNames } from '../models/registry.ts';
+import { batchNormChoices } from '../models/transfer/freeze.ts';
 import { choice, duration, flag, number, text, whole } from './kinds.ts';
 import { lossSection } from './loss.ts';
 import { optimizerSection } from './optimizer.ts';
@@ -37,10 +38,10 @@ const data = z.strictObject({
     below: true,
   }).default(0),
   normalize: z
-    .union([z.enum(['dataset', 'unit', 'imagenet']), z.strictObject({ mean: perChannel, std: perChannel })])
+    .union([z.enum(['dataset', 'unit', 'imagenet', 'weights']), z.strictObject({ mean: perChannel, std: perChannel })])
     .meta({
-      rule: 'dataset, unit, imagenet, or { mean: [...], std: [...] }',
-      help: "dataset: by the training images' mean and deviation; unit: to 0–1; imagenet: by ImageNet's",
+      rule: 'dataset, unit, imagenet, weights, or { mean: [...], std: [...] }',
+      help: "dataset: by the training images' mean and deviation; unit: to 0–1; imagenet: by ImageNet's; weights: as the pictures that the weights were trained on",
     })
     .default('dataset'),
 });
@@ -54,8 +55,18 @@ const model = z.strictObject({
   width: whole('filters of the first stage', { min: 1, max: 4096 }).default(64),
   convention: choice('whose details the network follows', ['torchvision', 'keras']).default('torchvision'),
   zeroInitResidual: flag('start each block as the identity').default(false),
-  weights: text("begin with a trained model's weights", 'the folder of a run or of a saved model').exactOptional(),
-  freeze: choice('what does not learn: nothing, or all but the classifier', ['none', 'backbone']).default('none'),
+  weights: text("begin with a trained model's weights", 'a run, a file of weights, a name or a URL').exactOptional(),
+  freeze: z
+    .union([z.enum(['none', 'backbone']), whole('', { min: 1, max: 1000 })])
+    .meta({
+      rule: 'none, backbone, or how many of the last blocks learn',
+      help: 'what does not learn: nothing, all but the classifier, or all but that and the last blocks',
+    })
+    .default('none'),
+  batchNorm: choice(
+    'batch normalisation: frozen where its part is (follow) or everywhere, or with the statistics of each batch, or learning',
+    batchNormChoices,
+  ).default('follow'),
 });
 
 const ema = z.strictObject({
@@ -88,6 +99,27 @@ const training = z.strictObject({
     })
     .default([]),
   batch: whole('images per step', { min: 1, max: 65_536 }).default(128),
+  unfreeze: z
+    .array(
+      z.strictObject({
+        epoch: whole('the first epoch of the stage', { min: 1 }),
+        blocks: z
+          .union([z.literal('all'), whole('', { min: 0, max: 1000 })])
+          .meta({ rule: 'a whole number from 0 up, or all', help: 'how many of the last blocks learn from then on' }),
+      }),
+    )
+    .meta({
+      rule: 'a list of stages, as [{ epoch: 3, blocks: 1 }], whose epochs rise',
+      help: 'gradual unfreezing: how many of the last blocks learn from which epoch on',
+    })
+    .default([]),
+  cacheFeatures: flag('compute the features of a frozen backbone once, where no augmentation changes them').default(
+    true,
+  ),
+  views: whole('and where it does, of so many augmented views of each picture; 0: compute them in every epoch', {
+    min: 0,
+    max: 10_000,
+  }).default(0),
   microBatch: whole('the most images that are computed at once; default all of a batch', { min: 1 }).exactOptional(),
   earlyStopping: whole('end after so many epochs without a better validation loss, with the best weights; 0: do not', {
     min: 0,

@@ -51,7 +51,7 @@ export async function trainWithRecipe(
   const full = typeof recipe === 'string' ? (await loadRecipe(recipe, overrides)).recipe : recipe;
   const splits = typeof source === 'string' ? await openData(source, dataOptionsOf(full)) : source;
   const model = await modelOf(full, splits);
-  const own = trainOptionsOf(full, splits);
+  const own = trainOptionsOf(full, splits, model);
   try {
     return { ...(await train(model, splits, { ...own, ...options })), model, splits };
   } finally {

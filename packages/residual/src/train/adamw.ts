@@ -47,9 +47,12 @@ export class AdamW extends ScheduledOptimizer {
     checkDecay('adamW', weightDecay, decay);
   }
 
-  protected override numbers() {
+  /** t counts a weight's own updates: the moments of one that was frozen until now begin at 0. */
+  protected override readonly agesMatter = true;
+
+  protected override numbers(age: number) {
     const { beta1, beta2, epsilon, weightDecay } = this.options;
-    const t = this.iterations + 1;
+    const t = age + 1;
     const correction = Math.sqrt(1 - beta2 ** t) / (1 - beta1 ** t);
     return { new1: 1 - beta1, new2: 1 - beta2, epsilon, correction, decay: weightDecay };
   }

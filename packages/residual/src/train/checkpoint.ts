@@ -158,11 +158,11 @@ export async function readCheckpoint(
   const stored = await readCheckpointFile(file);
   if (!stored) return undefined;
   const meta = stored.meta as CheckpointMeta;
-  for (const [option, value] of Object.entries(fingerprint)) {
-    const then = meta.fingerprint[option];
+  for (const option of new Set([...Object.keys(fingerprint), ...Object.keys(meta.fingerprint)])) {
+    const [then, value] = [meta.fingerprint[option], fingerprint[option]];
     if (then !== value) {
       throw new ModelError(
-        `cannot go on from ${file}: ${option} was ${then} in that run and is ${value} now; ` +
+        `cannot go on from ${file}: ${option} was ${then ?? 'not given'} in that run and is ${value ?? 'not given'} now; ` +
           'give the same options, or another directory',
       );
     }

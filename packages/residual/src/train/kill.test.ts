@@ -36,6 +36,7 @@ const program = `
       loss: focal({ classWeights: 'balanced' }),
       transforms: [mixup()],
       microBatch: 3,
+      unfreeze: [{ epoch: 2, blocks: 0 }, { epoch: 4, blocks: 'all' }],
       ema: 0.9,
       lookahead: true,
       clip: { globalNorm: 1 },

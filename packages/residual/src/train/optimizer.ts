@@ -31,6 +31,8 @@ export interface UpdateScalars {
 
 const SCHEDULE = 'schedule';
 const SCALE = 'learningRateScale';
+/** In the place of a slot's name: how many updates had been made when a weight got its first one. */
+const BORN = 'born';
 
 /** A tf.Optimizer with a schedule. A subclass names its slots and says how a variable is updated. */
 export abstract class ScheduledOptimizer extends tf.Optimizer {
@@ -40,6 +42,8 @@ export abstract class ScheduledOptimizer extends tf.Optimizer {
   protected readonly clip: Clip | undefined;
   protected readonly learningRateFactors: FactorsByName;
   private readonly slots = new Map<string, tf.Variable>();
+  /** By weight: the updates that were made before its own first one; more than 0 where it was frozen until then. */
+  private readonly born = new Map<string, number>();
 
   constructor(name: string, { learningRate, clip, learningRateFactors = {} }: OptimizerOptions) {
     super();
@@ -61,8 +65,15 @@ export abstract class ScheduledOptimizer extends tf.Optimizer {
   /** Ends of the names of this optimizer's slots: `conv1/kernel` has its velocity in `conv1/kernel/momentum`. */
   protected abstract readonly slotNames: readonly string[];
 
-  /** Numbers of this step beside the learning rate: they become tensors once for all variables. */
-  protected abstract numbers(): Readonly<Record<string, number>>;
+  /** Whether `numbers` depends on its argument; then a weight's age is a part of the state. */
+  protected readonly agesMatter: boolean = false;
+
+  /**
+   * Numbers of this step beside the learning rate: they become tensors once for all variables of an age.
+   *
+   * @param age how many updates a variable has had
+   */
+  protected abstract numbers(age: number): Readonly<Record<string, number>>;
 
   /** Changes one variable (and its slots) in place; inside `tf.tidy`. */
   protected abstract update(variable: tf.Variable, gradient: tf.Tensor, scalars: UpdateScalars): void;
@@ -86,12 +97,19 @@ export abstract class ScheduledOptimizer extends tf.Optimizer {
       rates.set(factor, known);
       return known;
     };
-    const numbers = Object.entries(this.numbers()).map(([name, value]) => [name, tf.scalar(value)] as const);
-    const own = Object.fromEntries(numbers);
+    const own = new Map<number, Readonly<Record<string, tf.Scalar>>>();
+    const numbersOf = (name: string) => {
+      const born = this.born.get(name) ?? this.iterations;
+      this.born.set(name, born);
+      const age = this.agesMatter ? this.iterations - born : 0;
+      const known = own.get(age) ?? scalarsOf(this.numbers(age));
+      own.set(age, known);
+      return known;
+    };
     for (const { name, tensor } of gradients) {
       const variable = tf.engine().registeredVariables[name];
       if (!variable) continue;
-      this.update(variable, tensor, { ...own, rate: rateOf(factorFor(this.learningRateFactors, name)) });
+      this.update(variable, tensor, { ...numbersOf(name), rate: rateOf(factorFor(this.learningRateFactors, name)) });
     }
   }
 
@@ -113,6 +131,9 @@ export abstract class ScheduledOptimizer extends tf.Optimizer {
   override async getWeights(): Promise<NamedTensor[]> {
     const slots: NamedTensor[] = [...this.slots].map(([name, tensor]) => ({ name, tensor }));
     const { schedule, learningRateScale } = this;
+    for (const [name, born] of this.born) {
+      if (this.agesMatter && born > 0) slots.push({ name: `${name}/${BORN}`, tensor: tf.scalar(born, 'int32') });
+    }
     if (isWatching(schedule)) slots.push({ name: SCHEDULE, tensor: bitsOf(schedule.saveState()) });
     if (learningRateScale !== 1) slots.push({ name: SCALE, tensor: bitsOf([learningRateScale]) });
     return [await this.saveIterations(), ...slots];
@@ -131,8 +152,11 @@ export abstract class ScheduledOptimizer extends tf.Optimizer {
       const end = name.slice(name.lastIndexOf('/') + 1);
       if (name === SCHEDULE && isWatching(this.schedule)) this.schedule.restoreState(await numbersOf(tensor));
       else if (name === SCALE) this.learningRateScale = (await numbersOf(tensor))[0] ?? 1;
-      else if (this.slotNames.includes(end)) this.slots.set(name, tf.variable(tensor, false));
-      else throw new ModelError(`${this.getClassName()}: has no state called '${name}'`);
+      else if (end === BORN) this.born.set(weightOf(name), (await tensor.data())[0] ?? 0);
+      else if (this.slotNames.includes(end)) {
+        this.slots.set(name, tf.variable(tensor, false));
+        if (!this.born.has(weightOf(name))) this.born.set(weightOf(name), 0);
+      } else throw new ModelError(`${this.getClassName()}: has no state called '${name}'`);
     }
   }
 
@@ -162,7 +186,17 @@ export abstract class ScheduledOptimizer extends tf.Optimizer {
   private forget(): void {
     for (const slot of this.slots.values()) slot.dispose();
     this.slots.clear();
+    this.born.clear();
   }
+}
+
+function scalarsOf(numbers: Readonly<Record<string, number>>): Readonly<Record<string, tf.Scalar>> {
+  return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, tf.scalar(value)]));
+}
+
+/** The weight's part of a slot's name. */
+function weightOf(slot: string): string {
+  return slot.slice(0, slot.lastIndexOf('/'));
 }
 
 /** Doubles as pairs of integers: TF.js has no tensor that holds 64 bits. */

@@ -15,6 +15,7 @@ import { type AverageOptions, type AverageSettings, type Averages, averageSettin
 import type { Callback } from './callbacks/callback.ts';
 import { captureWeights, type Fingerprint } from './checkpoint.ts';
 import { type Clip, checkClip } from './clip.ts';
+import type { CacheOptions } from './features/cached-run.ts';
 import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
 import { balancedWeights, crossEntropy, type Loss, lossFromData } from './losses.ts';
 import { checkStages, type ResolutionStage, type ShownBatch } from './resolution.ts';
@@ -23,6 +24,7 @@ import { cosineDecay } from './schedules.ts';
 import { type Score, scoreFor } from './score.ts';
 import { sgd } from './sgd.ts';
 import type { StepInput, StepOptions } from './step.ts';
+import { checkUnfreezing, type UnfreezeStage } from './unfreezing.ts';
 
 export interface TrainOptions extends AverageOptions {
   /** Times that each training image is seen. */
@@ -64,6 +66,18 @@ export interface TrainOptions extends AverageOptions {
    * last stage on. The model must be convolutions up to its pooling. Default none.
    */
   readonly resolution?: readonly ResolutionStage[];
+  /**
+   * Gradual unfreezing: from which epoch on how many of the last blocks learn, e.g. `[{ epoch: 3, blocks: 1 },
+   * { epoch: 6, blocks: 'all' }]`. Before the first stage the model is frozen as it was given, and after the run as the
+   * last stage left it. The optimizer's state of weights that begin to learn is fresh. Default none.
+   */
+  readonly unfreeze?: readonly UnfreezeStage[];
+  /**
+   * Train the head on features that are computed once for each picture, where nothing before the head changes: the same
+   * result as without, bit for bit with as many views as epochs or no `transforms`, many times faster. The whole model
+   * is trained, kept and saved as ever. Default false.
+   */
+  readonly cacheFeatures?: boolean | CacheOptions;
   /** Of the order of images and of augmentation. Default 0. */
   readonly seed?: number;
   /** Leave out an epoch's last images that fill no batch (others each epoch). Default true. */
@@ -146,6 +160,7 @@ export async function settingsOf(model: LayersModel, data: Splits, options: Trai
   check(checkpointEvery === 'epoch' || whole(checkpointEvery), everyRule, checkpointEvery);
   check(!resume || directory !== undefined, 'resume needs a directory', directory);
   checkStages(options.resolution ?? []);
+  checkUnfreezing(model, options.unfreeze ?? []);
   const { microBatch, clip } = options;
   const partRule = 'microBatch must be a whole number from 1 up';
   check(microBatch === undefined || whole(microBatch), partRule, microBatch);
@@ -260,6 +275,7 @@ export function fingerprintOf(model: LayersModel, data: Splits, settings: Settin
     clip: JSON.stringify(options.clip ?? {}),
     transforms: JSON.stringify(options.transforms ?? []),
     resolution: JSON.stringify(options.resolution ?? []),
+    ...(options.unfreeze?.length ? { unfreeze: JSON.stringify(options.unfreeze) } : {}),
     normalize: JSON.stringify(settings.normalize),
     seed: String(settings.seed),
     dropRemainder: String(settings.dropRemainder),

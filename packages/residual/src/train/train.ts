@@ -13,6 +13,7 @@ import type { CallbackStates, Outcome } from './callbacks/callback.ts';
 import { CallbackList } from './callbacks/list.ts';
 import { sampleImages } from './callbacks/samples.ts';
 import { applyState, captureState, isFiniteState, type Position, type RunState } from './checkpoint.ts';
+import { type CachedRun, cachedRun } from './features/cached-run.ts';
 import type { EpochRecord, StepRecord, TroubleRecord } from './history.ts';
 import { Meter } from './meter.ts';
 import { fingerprintOf, type Settings, settingsOf, stepInput, stepOptions, type TrainOptions } from './options.ts';
@@ -28,6 +29,7 @@ import { chanceOf, LossWatch } from './trouble/loss-watch.ts';
 import { isOutOfMemory } from './trouble/out-of-memory.ts';
 import { planRecovery, setbackError } from './trouble/recovery.ts';
 import { Setback } from './trouble/setback.ts';
+import { Unfreezing } from './unfreezing.ts';
 
 export interface TrainResult {
   /** True where `signal` ended the run before its last epoch was done. */
@@ -71,9 +73,22 @@ export async function train(model: LayersModel, data: Splits, options: TrainOpti
   let loop: Loop | undefined;
   try {
     const { settings, message } = await withCheckedInputs(model, data, asked);
-    loop = new Loop(model, data, settings);
+    const cached = options.cacheFeatures ? await unlessAborted(cachedRun(model, data, settings), options) : undefined;
+    if (cached === 'aborted') {
+      return {
+        interrupted: true,
+        stopped: undefined,
+        steps: 0,
+        epochs: [],
+        troubles: [],
+        seconds: 0,
+        info: settings.info,
+      };
+    }
+    loop = new Loop(model, data, settings, cached);
     if (options.directory !== undefined) {
-      const fingerprint = fingerprintOf(model, data, settings);
+      const own = fingerprintOf(model, data, settings);
+      const fingerprint = cached ? { ...own, features: cached.text } : own;
       const opened = await RunFolder.open(options.directory, options.resume ?? false, fingerprint);
       folder = opened.folder;
       await loop.startIn(folder, opened.run);
@@ -86,6 +101,15 @@ export async function train(model: LayersModel, data: Splits, options: TrainOpti
     folder?.close();
     loop?.close();
     if (ownsOptimizer) optimizer.dispose();
+  }
+}
+
+async function unlessAborted<T>(work: Promise<T>, { signal }: TrainOptions): Promise<T | 'aborted'> {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return 'aborted';
+    throw error;
   }
 }
 
@@ -117,6 +141,9 @@ const start: Position = {
 };
 
 class Loop {
+  /** As it was given: what callbacks see and what is saved. */
+  private readonly whole: { readonly model: LayersModel; readonly data: Splits };
+  /** What is trained, on what: the head and features, where those are computed once. */
   private readonly model: LayersModel;
   private readonly data: Splits;
   private readonly settings: Settings;
@@ -127,6 +154,7 @@ class Loop {
   private good = new GoodStates([]);
   /** Slow copies of the weights, where the options ask for them; validation and all that is kept for use see these. */
   private readonly averages: Averages;
+  private readonly unfreezing: Unfreezing;
   private step: Step | undefined;
   private folder: RunFolder | undefined;
   private position = start;
@@ -144,14 +172,17 @@ class Loop {
   private startedAt = performance.now();
   private validationSeconds = 0;
 
-  constructor(model: LayersModel, data: Splits, settings: Settings) {
+  constructor(whole: LayersModel, pictures: Splits, settings: Settings, cached?: CachedRun) {
     const { options } = settings;
+    const { head: model = whole, data = pictures } = cached ?? {};
+    this.whole = { model: whole, data: pictures };
     this.model = model;
     this.data = data;
     this.settings = settings;
     this.mends = options.mend ?? true;
     this.callbacks = new CallbackList(options.callbacks ?? []);
     this.averages = new Averages(model, settings.averages);
+    this.unfreezing = new Unfreezing(model, options.unfreeze ?? []);
     this.watch = new LossWatch(chanceOf(data.train.labels, data.classes.length));
   }
 
@@ -183,7 +214,7 @@ class Loop {
     await this.save();
     this.averages.swap(); // for good: the model that is kept
     const result = await this.end(this.position.stopped === undefined ? 'done' : 'stopped');
-    if (directory !== undefined) await saveModel(this.model, this.settings.info, directory);
+    if (directory !== undefined) await saveModel(this.whole.model, this.settings.info, directory);
     return result;
   }
 
@@ -203,7 +234,8 @@ class Loop {
   }
 
   private async begin(): Promise<void> {
-    const { model, data, settings, position } = this;
+    const { settings, position } = this;
+    const { model, data } = this.whole;
     const { options, optimizer, info } = settings;
     const { directory, epochs } = options;
     const stop = (reason: string) => {
@@ -243,6 +275,7 @@ class Loop {
     const { signal, checkpointEvery, transforms = [], workers = 1 } = options;
     if (signal?.aborted) return 'interrupted';
     const { epoch, batch: startBatch } = this.position;
+    if (this.unfreezing.enter(epoch)) this.endStep();
     const order = { batchSize, seed, epoch, startBatch, shuffle: true, dropRemainder };
     for await (const batch of batches(this.data.train, { ...order, transforms, normalize, workers })) {
       if (this.mustStop()) break;
@@ -458,10 +491,15 @@ class Loop {
   /** Takes a position, with the learning rate and the cut of batches that belong to it. */
   private stand(position: Position): void {
     this.position = position;
+    this.endStep();
+    if (position.rateScale !== 1) setRateScale(this.settings.optimizer, position.rateScale);
+  }
+
+  /** The next step is prepared anew. */
+  private endStep(): void {
     this.step?.dispose();
     this.step = undefined;
     this.meter.pause();
-    if (position.rateScale !== 1) setRateScale(this.settings.optimizer, position.rateScale);
   }
 
   /** Writes a checkpoint, unless there is one of this very position, or the state is sick: the next step will show it. */
@@ -488,6 +526,8 @@ class Loop {
     await this.callbacks.end(outcome);
     const { step, epochs, troubles, stopped } = this.position;
     const interrupted = outcome === 'interrupted';
+    // The run may go on with this very model: it must be as it was given.
+    if (interrupted) this.unfreezing.leave();
     const { info } = this.settings;
     return { interrupted, stopped, steps: step, epochs, troubles, seconds: this.seconds(), info };
   }

@@ -119,7 +119,7 @@ async function runTask(
   const directory = trialFolder(options.folder, trial);
   const recipe = trialRecipe(search, values);
   const model = await modelOf(recipe, splits);
-  const own = trainOptionsOf(recipe, splits);
+  const own = trainOptionsOf(recipe, splits, model);
   const began = performance.now();
   const seconds = () => Math.round((performance.now() - began) / 100) / 10;
   const { workers, onStep, onEpoch } = options;

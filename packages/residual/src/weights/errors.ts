@@ -3,4 +3,11 @@
 
 export class WeightsError extends Error {
   override readonly name = 'WeightsError';
+  /** What to do about it, where that is more than the message says. One line. */
+  readonly hint: string | undefined;
+
+  constructor(message: string, options: ErrorOptions & { readonly hint?: string } = {}) {
+    super(message, options);
+    this.hint = options.hint;
+  }
 }
