@@ -152,3 +152,10 @@ export type { NamedValues, SafetensorsOptions } from './weights/safetensors-writ
 export { safetensors } from './weights/safetensors-writer.ts';
 export type { ByteSource } from './weights/source.ts';
 export type { StoredType, WeightFile, WeightFormat, WeightTensor } from './weights/tensor.ts';
+export type { OnnxEdge, OnnxNode, OnnxValue } from './weights/onnx/nodes.ts';
+export type { OnnxFile } from './weights/onnx/onnx.ts';
+export { readOnnx } from './weights/onnx/onnx.ts';
+export type { TensorflowFile, TensorflowTensor } from './weights/tensorflow/tensorflow.ts';
+export { readTensorflow } from './weights/tensorflow/tensorflow.ts';
+export type { TfjsFile } from './weights/tfjs/tfjs.ts';
+export { readTfjs } from './weights/tfjs/tfjs.ts';
