@@ -84,7 +84,7 @@ export function tfjsConfig(model: unknown, who: string, depth = 0): TfjsConfig {
     output_layers: tensorRefs(field(config, 'output_layers'), who),
   };
   checkGraph(layers, [...ends.input_layers, ...ends.output_layers], who);
-  return { class_name: 'Functional', config: { name: field(config, 'name') ?? 'model', layers, ...ends } };
+  return { class_name: 'Model', config: { name: field(config, 'name') ?? 'model', layers, ...ends } };
 }
 
 function layerOf(layer: unknown, who: string, depth: number): TfjsConfig {
