@@ -4,9 +4,9 @@
 import type { Context, Script } from 'node:vm';
 
 /** Of processor time. A call reads a few MB at most. */
-const ENOUGH = 500_000;
+const ENOUGH = 300_000;
 /** Of wall-clock time, in milliseconds, to begin with: a busy machine may give less processor time than that. */
-const FIRST = 600;
+const FIRST = 300;
 
 /** The call was ended; whatever it called is in an unknown state. */
 export class EndedCall extends Error {
