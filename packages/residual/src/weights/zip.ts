@@ -37,8 +37,8 @@ export interface Zip {
 
 /** Of the directory in bytes, 100,000 entries or more. */
 const LARGEST_DIRECTORY = 2 ** 25;
-/** What a deflated entry may hold beyond the size of the whole file: weights compress by a tenth, bombs do otherwise. */
-const SPARE = 2 ** 27;
+/** A deflated entry may hold twice the whole file's size and this: weights compress to a half at best, bombs do more. */
+const SPARE = 2 ** 24;
 /** What deflate can do at its best (258 bytes for 2 bits), so that a declared size can be judged before any work. */
 const BEST_RATIO = 1032;
 
@@ -75,7 +75,7 @@ export async function openZip(source: ByteSource): Promise<Zip> {
   };
   const inflate = async (entry: ZipEntry): Promise<Uint8Array<ArrayBuffer>> => {
     const { name, size, compressedSize, crc } = entry;
-    if (size > BEST_RATIO * compressedSize + 64 || size > source.size + SPARE) {
+    if (size > BEST_RATIO * compressedSize + 64 || size > 2 * source.size + SPARE) {
       throw fail(`${show(name)} is said to inflate from ${compressedSize} to ${size} bytes`);
     }
     const start = await startOf(entry);
@@ -93,7 +93,7 @@ export async function openZip(source: ByteSource): Promise<Zip> {
   };
   return {
     entries,
-    async read(name, limit = source.size + SPARE) {
+    async read(name, limit = 2 * source.size + SPARE) {
       const entry = find(name);
       if (entry.size > limit) throw fail(`${show(name)} has ${entry.size} bytes, more than ${limit}`);
       if (entry.method === 8) return await inflate(entry);
