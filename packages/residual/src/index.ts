@@ -75,6 +75,7 @@ export type {
   TuneResult,
 } from './tune/index.ts';
 export { dimensionOf, tune } from './tune/index.ts';
+export { writeKerasH5 } from './weights/keras/write-keras.ts';
 // Takes the place of the page's own: a path will do as well.
 export { openWeights } from './weights/node/open-path.ts';
 export { writeSafetensors } from './weights/node/write-safetensors.ts';
