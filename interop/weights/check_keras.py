@@ -33,8 +33,8 @@ def guide(keras, names=None):
     """The guide's network; `names` gives its layers those of the file, for loading by name."""
     model = build_resnet18(keras, shape, classes, expected["filters"])
     for layer, name in zip([layer for layer in model.layers if layer.weights], names or []):
-        layer.name = name if keras is keras3 else layer.name
-        layer._name = name
+        # Keras 2 has no setter.
+        setattr(layer, "name" if keras is keras3 else "_name", name)
     return model
 
 

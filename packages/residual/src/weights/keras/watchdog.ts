@@ -19,6 +19,9 @@ export class EndedCall extends Error {
   }
 }
 
+/** Then it is given up, however little it got: seconds have passed. */
+const MOST_TRIES = 4;
+
 let runner: { readonly script: Script; readonly context: Context } | null | undefined;
 
 /**
@@ -41,7 +44,7 @@ export function watched<T>(work: () => T, tries: number): T {
   } catch (error) {
     if ((error as NodeJS.ErrnoException)?.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
     const { user, system } = process.threadCpuUsage(before);
-    throw new EndedCall(user + system >= ENOUGH || tries >= 6);
+    throw new EndedCall(user + system >= ENOUGH || tries >= MOST_TRIES);
   } finally {
     context.work = undefined;
   }
