@@ -34,7 +34,7 @@ test('a page reads and writes Keras files', { skip: findChromium() === undefined
   const [browser, { code }] = await Promise.all([launch(), bundleForPage(CODE, import.meta.dirname)]);
   try {
     const opened = await openPage(browser, code);
-    const base64 = fixture('tiny3.h5').toBase64();
+    const base64 = Buffer.from(fixture('tiny3.h5')).toString('base64');
     const run = `globalThis.run(${JSON.stringify(base64)})`;
     const { first, second, refused } = (await opened.page.evaluate(run)) as Record<'first' | 'second', number[]> & {
       readonly refused: string;
