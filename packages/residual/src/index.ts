@@ -75,10 +75,11 @@ export type {
   TuneResult,
 } from './tune/index.ts';
 export { dimensionOf, tune } from './tune/index.ts';
+export { writeKerasH5 } from './weights/keras/write-keras.ts';
 export { weightsCache } from './weights/node/cache-folder.ts';
 export type { DownloadProgress } from './weights/node/download.ts';
-export type { ResolvedWeights, ResolveOptions } from './weights/node/resolve.ts';
-export { resolveWeights, weightsOnDisk } from './weights/node/resolve.ts';
 // Takes the place of the page's own: a path will do as well.
 export { openWeights } from './weights/node/open-path.ts';
+export type { ResolvedWeights, ResolveOptions } from './weights/node/resolve.ts';
+export { resolveWeights, weightsOnDisk } from './weights/node/resolve.ts';
 export { writeSafetensors } from './weights/node/write-safetensors.ts';
