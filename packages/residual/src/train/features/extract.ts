@@ -82,6 +82,13 @@ export async function featureTable(
   const trunk = features(model);
   // A view's chunks are its batches: no batch holds rows of two views.
   const batchSize = Math.min(settings.batchSize, dataset.size);
+  const shape = trunk.inputs[0]?.shape.slice(1) ?? [];
+  if (`${shape}` !== `${dataset.imageShape}`) {
+    trunk.dispose();
+    throw new ModelError(
+      `${dataset.name}: has images of ${dataset.imageShape.join(' x ')}, the model takes ${shape.join(' x ')}`,
+    );
+  }
   const dims = trunk.outputs[0]?.shape.at(-1) ?? 0;
   const { size } = dataset;
   try {
