@@ -72,7 +72,7 @@ export const finetuneOptions = {
   ...shared,
   recipe: { ...shared.recipe, default: 'finetune; finetune-head with --freeze backbone' },
   epochs: { ...shared.epochs, default: '10; 50 where the classifier learns alone' },
-  batch: { ...shared.batch, default: 64 },
+  batch: { ...shared.batch, default: 32 },
   lr: { ...shared.lr, default: '0.01; 0.003 (AdamW) where the classifier learns alone' },
   'weight-decay': { ...shared['weight-decay'], default: '0.0001; 0.01 (AdamW) where the classifier learns alone' },
   'label-smoothing': { ...shared['label-smoothing'], default: '0.1; 0 where the classifier learns alone' },
