@@ -75,3 +75,7 @@ export type {
   TuneResult,
 } from './tune/index.ts';
 export { dimensionOf, tune } from './tune/index.ts';
+export { weightsCache } from './weights/node/cache-folder.ts';
+export type { DownloadProgress } from './weights/node/download.ts';
+export type { ResolvedWeights, ResolveOptions } from './weights/node/resolve.ts';
+export { resolveWeights, weightsOnDisk } from './weights/node/resolve.ts';

@@ -4,6 +4,7 @@
 import { DataError } from '../data/errors.ts';
 import { ModelError, WriteError } from '../models/errors.ts';
 import { RecipeError } from '../recipe/errors.ts';
+import { WeightsError } from '../weights/errors.ts';
 import { CommandError, UsageError } from './command.ts';
 
 export interface Explained {
@@ -42,6 +43,7 @@ export function explain(error: unknown): Explained {
     if (error instanceof DataError || error instanceof ModelError || backendErrors.includes(error.name)) {
       return { message: oneLine(error.message), exitCode: 1 };
     }
+    if (error instanceof WeightsError) return { message: oneLine(error.message), exitCode: 1, ...hintOf(error.hint) };
     if (error instanceof WriteError) {
       return { message: oneLine(error.message), exitCode: 1, ...hintOf(systemErrors[error.code ?? '']?.[1]) };
     }

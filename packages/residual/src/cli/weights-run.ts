@@ -10,6 +10,8 @@ type Action = (names: readonly string[], values: WeightsValues) => Promise<numbe
 
 /** Each is loaded when it is asked for. */
 const actions: Readonly<Record<string, () => Promise<Action>>> = {
+  list: async () => (await import('./weights-list.ts')).list,
+  fetch: async () => (await import('./weights-fetch.ts')).fetchWeights,
   inspect: async () => (await import('./weights-inspect.ts')).inspect,
 };
 

@@ -1,4 +1,4 @@
-/** `residual weights`: its options and its help. Each action has a file of its own: `weights-inspect.ts` … */
+/** `residual weights`: its options and its help. Each action has a file of its own: `weights-list.ts` … */
 
 import { defineCommand } from './command.ts';
 import { jsonOption } from './options.ts';
@@ -10,13 +10,22 @@ export const weightsOptions = {
 
 export const weightsCommand = defineCommand({
   name: 'weights',
-  summary: 'look into a file of pretrained weights',
-  arguments: 'inspect FILE',
+  summary: 'list, fetch and look into pretrained weights',
+  arguments: 'list|fetch|inspect [NAME|URL|FILE]',
   takes: [1, 2],
   about:
+    'list shows the public weights that are known by name, and which of them are on this machine.\n' +
+    'fetch downloads one by its name or URL, checks it, and prints where it lies; an interrupted download goes on when ' +
+    'the command is repeated. Once fetched, weights need no network. They are kept in the cache of your system ' +
+    '(XDG_CACHE_HOME); HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured, and RESIDUAL_WEIGHTS_MIRROR=URL names a ' +
+    'mirror, which has https://HOST/PATH at URL/HOST/PATH.\n' +
     'inspect lists the tensors of a file (.pth, .safetensors, .h5, .keras, .onnx, TF.js, TensorFlow) with their types and ' +
     'shapes, and says whose names they bear and which network they fit. It runs nothing that is in the file.',
   options: weightsOptions,
-  examples: [['residual weights inspect resnet18.pth', 'what is in a file, and which network it fits']],
+  examples: [
+    ['residual weights list', 'what there is'],
+    ['residual weights fetch timm/a1', 'download and check a file, once'],
+    ['residual weights inspect resnet18.pth', 'what is in a file, and which network it fits'],
+  ],
   run: async (positionals, values) => (await import('./weights-run.ts')).weights(positionals, values),
 });

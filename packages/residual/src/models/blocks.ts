@@ -14,6 +14,15 @@ import { heNormalFanIn, heNormalFanOut, seedOf, torchLinear } from './initialize
  */
 export type Convention = 'torchvision' | 'keras';
 
+export interface NormOptions {
+  /** Start with a γ of 0. Default false. */
+  readonly zero?: boolean;
+  /** Has a γ. Default true. */
+  readonly scale?: boolean;
+  /** Default: the convention's. */
+  readonly epsilon?: number;
+}
+
 /** The layers of one network: everything a convention decides is decided here. */
 export class LayerMaker {
   readonly convention: Convention;
@@ -45,12 +54,12 @@ export class LayerMaker {
     return layer.apply(input) as SymbolicTensor;
   }
 
-  norm(name: string, x: SymbolicTensor, options: { readonly zero?: boolean } = {}): SymbolicTensor {
+  norm(name: string, x: SymbolicTensor, { zero = false, scale = true, epsilon }: NormOptions = {}): SymbolicTensor {
     const constants =
       this.convention === 'torchvision' ? { epsilon: 1e-5, momentum: 0.9 } : { epsilon: 1e-3, momentum: 0.99 };
-    return batchNormalization({ name, ...constants, gammaInitializer: options.zero ? 'zeros' : 'ones' }).apply(
-      x,
-    ) as SymbolicTensor;
+    const own = { scale, ...(epsilon === undefined ? {} : { epsilon }) };
+    const layer = batchNormalization({ name, ...constants, ...own, gammaInitializer: zero ? 'zeros' : 'ones' });
+    return layer.apply(x) as SymbolicTensor;
   }
 
   relu(name: string, x: SymbolicTensor): SymbolicTensor {

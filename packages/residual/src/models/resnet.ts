@@ -6,6 +6,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import type { ImageShape } from '../data/dataset.ts';
 import { blocks, type Convention, LayerMaker } from './blocks.ts';
 import { ModelError } from './errors.ts';
+import { preactivationTrunk } from './preactivation.ts';
 
 interface Variant {
   readonly block: keyof typeof blocks;
@@ -37,6 +38,11 @@ export interface ResNetOptions {
   readonly convention?: Convention;
   /** Start each block as the identity, by a γ of 0 in its last BN. Default false. */
   readonly zeroInitResidual?: boolean;
+  /**
+   * Normalise before each convolution instead of after it (arXiv 1603.05027), as the ResNets of MXNet's symbols and of
+   * classification_models do; the layers have their names. Default false.
+   */
+  readonly preactivation?: boolean;
   /** Filters of the first stage; the others double it. Default 64. */
   readonly width?: number;
   /** Of the starting weights: the same seed gives the same weights, bit for bit. Default 0. */
@@ -57,11 +63,16 @@ export interface ResNetOptions {
 export function resnet(variant: ResNetVariant, options: ResNetOptions): tfl.LayersModel {
   const { inputShape, classes, convention, zeroInitResidual, width, seed, activation } = withDefaults(variant, options);
   const { block: blockName, layers }: Variant = resnetVariants[variant];
+  const stemKind = options.stem ?? stemFor(inputShape);
   const block = blocks[blockName];
   const make = new LayerMaker(convention, seed);
 
   const input = tfl.input({ shape: [...inputShape], name: 'input' });
-  let x = stem(make, input, width, options.stem ?? stemFor(inputShape));
+  if (options.preactivation) {
+    const features = preactivationTrunk(make, input, { block: blockName, layers, width, stem: stemKind });
+    return tfl.model({ inputs: input, outputs: make.head(features, classes, activation), name: variant });
+  }
+  let x = stem(make, input, width, stemKind);
   layers.forEach((count, stage) => {
     for (let i = 0; i < count; i++) {
       const stride = stage > 0 && i === 0 ? 2 : 1;
@@ -120,6 +131,13 @@ function withDefaults(variant: string, options: ResNetOptions) {
   check(Number.isSafeInteger(seed) && seed >= 0, 'seed must be an integer from 0 to 2^53 - 1', seed);
   check(['torchvision', 'keras'].includes(convention), `convention must be 'torchvision' or 'keras'`, convention);
   check(['imagenet', 'cifar', undefined].includes(options.stem), `stem must be 'imagenet' or 'cifar'`, options.stem);
+  const { preactivation = false } = options;
+  check(typeof preactivation === 'boolean', 'preactivation must be true or false', preactivation);
+  check(
+    !(preactivation && zeroInitResidual),
+    'zeroInitResidual needs a γ that preactivation has not',
+    zeroInitResidual,
+  );
   check(['softmax', 'linear'].includes(activation), `activation must be 'softmax' or 'linear'`, activation);
   return { inputShape, classes, convention, zeroInitResidual, width, seed, activation };
 }

@@ -12,16 +12,18 @@ import { guideModel } from './testing/guide-model.ts';
 
 await tf.setBackend('cpu');
 
-const cases: readonly (readonly [Convention, Stem])[] = [
-  ['torchvision', 'imagenet'],
-  ['keras', 'cifar'],
+const cases: readonly (readonly [Convention, Stem, boolean])[] = [
+  ['torchvision', 'imagenet', false],
+  ['keras', 'cifar', false],
+  ['torchvision', 'imagenet', true],
+  ['keras', 'cifar', true],
 ];
 
 for (const variant of variantNames.filter((name) => name !== 'resnet101' && name !== 'resnet152')) {
-  for (const [convention, stem] of cases) {
-    test(`${variant} with ${convention}'s details and the ${stem} stem is described as it is built`, () => {
-      const model = resnet(variant, { inputShape: [64, 64, 3], classes: 5, width: 2, stem, convention });
-      const described = needsOfVariant(variant, { width: 2, channels: 3, classes: 5, stem, convention });
+  for (const [convention, stem, preactivation] of cases) {
+    test(`${variant} with ${convention}'s details and the ${stem} stem${preactivation ? ', pre-activated,' : ''} is described as it is built`, () => {
+      const model = resnet(variant, { inputShape: [64, 64, 3], classes: 5, width: 2, stem, convention, preactivation });
+      const described = needsOfVariant(variant, { width: 2, channels: 3, classes: 5, stem, convention, preactivation });
       const built = needsOf(model);
       const plain = ({ layers }: typeof built) => layers.map((layer) => ({ ...layer, shapes: [...layer.shapes] }));
       const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name);

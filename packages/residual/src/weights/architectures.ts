@@ -3,7 +3,7 @@
 
 import type { Convention } from '../models/blocks.ts';
 import { type ResNetVariant, resnetVariants, type Stem } from '../models/resnet.ts';
-import { type NeededLayer, type Needs, needsFrom, type Role } from './layers.ts';
+import { type NeededLayer, type Needs, needsFrom, partOf, type Role } from './layers.ts';
 
 export interface Dimensions {
   readonly width: number;
@@ -11,45 +11,103 @@ export interface Dimensions {
   readonly classes: number;
   readonly stem: Stem;
   readonly convention: Convention;
+  /** Default false. */
+  readonly preactivation?: boolean;
 }
 
 export const variantNames = Object.keys(resnetVariants) as readonly ResNetVariant[];
 
-/** What the network that `resnet(variant, …)` builds needs, layer by layer in its order. */
-export function needsOfVariant(variant: ResNetVariant, { convention, ...size }: Dimensions): Needs {
-  const { block, layers: counts } = resnetVariants[variant];
+/** What the network that `resnet(variant, …)` builds needs: convolutions and norms each in the order of the data. */
+export function needsOfVariant(variant: ResNetVariant, dimensions: Dimensions): Needs {
+  const { convention, preactivation = false } = dimensions;
   const bias = convention === 'keras';
-  const epsilon = bias ? 1e-3 : 1e-5;
-  const layers: NeededLayer[] = [];
-  const conv = (name: string, norm: string, kernel: number, from: number, to: number) => {
+  const description = new Description(bias, preactivation ? 2e-5 : bias ? 1e-3 : 1e-5);
+  const channels = (preactivation ? describeLater : describe)(description, variant, dimensions);
+  const shapes = new Map([
+    ['kernel', [channels, dimensions.classes]],
+    ['bias', [dimensions.classes]],
+  ]);
+  description.layers.push({ name: 'fc', kind: 'dense', shapes, part: 'fc' });
+  return needsFrom(variant, description.layers, bias ? 'same' : 'symmetric');
+}
+
+/** A list of layers that grows. */
+class Description {
+  readonly layers: NeededLayer[] = [];
+  private readonly bias: boolean;
+  private readonly epsilon: number;
+
+  constructor(bias: boolean, epsilon: number) {
+    this.bias = bias;
+    this.epsilon = epsilon;
+  }
+
+  conv(name: string, kernel: number, from: number, to: number, norm?: string): void {
     const shapes = new Map<Role, readonly number[]>([['kernel', [kernel, kernel, from, to]]]);
-    if (bias) shapes.set('bias', [to]);
-    const terms = ['gamma', 'beta', 'moving_mean', 'moving_variance'];
-    layers.push({ name, kind: 'conv', shapes, part: name, norm });
-    layers.push({ name: norm, kind: 'norm', shapes: new Map(terms.map((term) => [term, [to]])), part: norm, epsilon });
+    if (this.bias) shapes.set('bias', [to]);
+    this.layers.push({ name, kind: 'conv', shapes, part: partOf(name), ...(norm === undefined ? {} : { norm }) });
+  }
+
+  norm(name: string, channels: number, terms: readonly Role[] = NORM): void {
+    const shapes = new Map(terms.map((term) => [term, [channels]]));
+    this.layers.push({ name, kind: 'norm', shapes, part: partOf(name), epsilon: this.epsilon });
+  }
+}
+
+const NORM: readonly Role[] = ['gamma', 'beta', 'moving_mean', 'moving_variance'];
+
+/** Normalisation after each convolution; gives the channels at the end. */
+function describe(to: Description, variant: ResNetVariant, size: Dimensions): number {
+  const conv = (name: string, norm: string, kernel: number, from: number, out: number) => {
+    to.conv(name, kernel, from, out, norm);
+    to.norm(norm, out);
   };
   conv('conv1', 'bn1', size.stem === 'cifar' ? 3 : 7, size.channels, size.width);
   let channels = size.width;
-  counts.forEach((count, stage) => {
-    const filters = size.width * 2 ** stage;
-    const kernels = block === 'basic' ? [3, 3] : [1, 3, 1];
-    for (let i = 0; i < count; i++) {
-      const before = channels;
-      kernels.forEach((kernel, k) => {
-        const to = block === 'bottleneck' && k === 2 ? filters * 4 : filters;
-        conv(`layer${stage + 1}.${i}.conv${k + 1}`, `layer${stage + 1}.${i}.bn${k + 1}`, kernel, channels, to);
-        channels = to;
-      });
-      if (i > 0 || (stage === 0 && before === channels)) continue;
-      conv(`layer${stage + 1}.0.downsample.0`, `layer${stage + 1}.0.downsample.1`, 1, before, channels);
+  for (const { stage, block, kernels, filters } of blocksOf(variant, size.width)) {
+    const before = channels;
+    const name = `layer${stage + 1}.${block}`;
+    for (const [k, kernel] of kernels.entries()) {
+      conv(`${name}.conv${k + 1}`, `${name}.bn${k + 1}`, kernel, channels, filters[k] ?? 0);
+      channels = filters[k] ?? 0;
     }
+    if (block > 0 || (stage === 0 && before === channels)) continue;
+    conv(`${name}.downsample.0`, `${name}.downsample.1`, 1, before, channels);
+  }
+  return channels;
+}
+
+/** Normalisation before each convolution. */
+function describeLater(to: Description, variant: ResNetVariant, size: Dimensions): number {
+  to.norm('bn_data', size.channels, NORM.slice(1));
+  to.conv('conv0', size.stem === 'cifar' ? 3 : 7, size.channels, size.width, 'bn0');
+  to.norm('bn0', size.width);
+  let channels = size.width;
+  for (const { stage, block, kernels, filters } of blocksOf(variant, size.width)) {
+    const name = `stage${stage + 1}_unit${block + 1}_`;
+    const before = channels;
+    for (const [k, kernel] of kernels.entries()) {
+      to.norm(`${name}bn${k + 1}`, channels);
+      const next = k + 1 < kernels.length ? `${name}bn${k + 2}` : undefined;
+      to.conv(`${name}conv${k + 1}`, kernel, channels, filters[k] ?? 0, next);
+      channels = filters[k] ?? 0;
+    }
+    if (block === 0) to.conv(`${name}sc`, 1, before, channels);
+  }
+  to.norm('bn1', channels);
+  return channels;
+}
+
+/** Every block with its kernels and their filters. */
+function blocksOf(variant: ResNetVariant, width: number) {
+  const { block: kind, layers } = resnetVariants[variant];
+  return layers.flatMap((count, stage) => {
+    const narrow = width * 2 ** stage;
+    const basic = kind === 'basic';
+    const kernels = basic ? [3, 3] : [1, 3, 1];
+    const filters = basic ? [narrow, narrow] : [narrow, narrow, narrow * 4];
+    return Array.from({ length: count }, (_, block) => ({ stage, block, kernels, filters }));
   });
-  const shapes = new Map([
-    ['kernel', [channels, size.classes]],
-    ['bias', [size.classes]],
-  ]);
-  layers.push({ name: 'fc', kind: 'dense', shapes, part: 'fc' });
-  return needsFrom(variant, layers, bias ? 'same' : 'symmetric');
 }
 
 /**

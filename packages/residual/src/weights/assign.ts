@@ -1,9 +1,10 @@
 /** Applies a map: which layer of a file goes to which layer of a network. Names and order only; whether the shapes fit
  *  is for fit.ts to say. */
 
+import { configOf, type FileConfig } from './file-config.ts';
 import { type FileLayer, fileLayers } from './file-layers.ts';
 import type { NeededLayer, Needs, Role } from './layers.ts';
-import type { PartsMap, WeightMap } from './maps/map.ts';
+import type { LayersMap, PartsMap, WeightMap } from './maps/map.ts';
 import { partNames } from './maps/parts.ts';
 import type { WeightFile, WeightTensor } from './tensor.ts';
 
@@ -24,6 +25,8 @@ export interface Assignment {
 /** A file as maps see it: gathered once, used by all. */
 export interface FileView {
   readonly file: WeightFile;
+  /** Of strided convolutions, where the file says. */
+  readonly padding: FileConfig['padding'];
   readonly layers: readonly FileLayer[];
   /** By name; in files of Keras's kind by `LAYER/WEIGHT`. */
   readonly tensors: ReadonlyMap<string, WeightTensor>;
@@ -36,7 +39,12 @@ export function viewOf(file: WeightFile): FileView {
   );
   const ownNames = file.tensors.map((tensor) => [tensor.name, tensor] as const);
   const isKeras = file.format === 'keras' || file.format === 'tfjs' || file.format === 'tensorflow';
-  return { file, layers, tensors: new Map(isKeras ? [...kerasNames, ...ownNames] : ownNames) };
+  return {
+    file,
+    layers,
+    padding: configOf(file)?.padding,
+    tensors: new Map(isKeras ? [...kerasNames, ...ownNames] : ownNames),
+  };
 }
 
 /** Undefined where the map is not for files of this format. */
@@ -91,10 +99,17 @@ function prefixes({ tensors }: FileView, first: string, second: string): readonl
   return whole.sort((a, b) => Number(/ema/i.test(b)) - Number(/ema/i.test(a)) || a.length - b.length);
 }
 
-function byLayerNames(map: WeightMap, { layers }: FileView, needs: Needs): Assignment {
+function byLayerNames(map: LayersMap, { layers }: FileView, needs: Needs): Assignment {
   const byName = new Map(layers.map((layer) => [layer.name, layer]));
-  const pairs = new Map(needs.layers.flatMap((layer) => pairOf(layer, byName.get(layer.name))));
-  return { map, ...contents(pairs), nameOf: (layer, role) => `${layer.name}/${role}`, prefix: '', otherPrefixes: [] };
+  const nameOf = ({ name }: NeededLayer) => map.names?.[name] ?? name;
+  const pairs = new Map(needs.layers.flatMap((layer) => pairOf(layer, byName.get(nameOf(layer)))));
+  return {
+    map,
+    ...contents(pairs),
+    nameOf: (layer, role) => `${nameOf(layer)}/${role}`,
+    prefix: '',
+    otherPrefixes: [],
+  };
 }
 
 function pairOf<T>(layer: NeededLayer, partner: T | undefined): readonly (readonly [NeededLayer, T])[] {

@@ -45,23 +45,38 @@ export function chooseFit(view: FileView, needs: Needs, options: ChooseOptions =
   const [best] = fitsOf(view, needs, options);
   if (best === undefined) throw new WeightsError(`${name}: map '${options.map}' is not for files of format ${format}`);
   if (best.problems.length > 0) throw new WeightsError(misfit(view, needs, best));
+  const extra = best.map.by === 'layers' ? [] : extraKernels(view, best);
+  if (extra.length > 0) {
+    throw new WeightsError(
+      `${name}: is of a deeper network than ${needs.name}: ${extra.length} of its convolutions have no place there, ` +
+        `the first is ${extra[0]}`,
+    );
+  }
   return best;
+}
+
+/** Kernels of convolutions that a fit leaves over, those of other networks in the same file aside. */
+export function extraKernels({ layers, tensors }: FileView, { settled, prefix, map }: Fit): readonly string[] {
+  const used = new Set(settled.map(({ from }) => from?.name));
+  const own =
+    map.by === 'parts'
+      ? [...tensors.values()].filter(({ name }) => name.startsWith(prefix))
+      : layers.flatMap((layer) => [...layer.tensors.values()]);
+  const extra = own.filter(({ name, shape }) => shape.length === 4 && !used.has(name));
+  return [...new Set(extra.map(({ name }) => name))];
 }
 
 /** One line: what is nearest, the first mismatches, and what may help. */
 function misfit(view: FileView, needs: Needs, { map, problems, taken, all }: Fit): string {
   const names = [...view.tensors.keys()];
-  const stranger = strangers.find(({ mark }) => names.some((name) => mark.test(name)));
+  const stranger = strangerIn(view);
   const shown = problems.slice(0, 3).map(mismatch);
   const rest = problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : [];
   const nearest =
     taken === 0
       ? `its tensors (${names.slice(0, 2).join(', ')} …) have names of no known origin; needed are, in the names of ${map.title}`
       : `nearest are the names of ${map.title}, with ${taken} of ${all} weights`;
-  const hints = [
-    stranger === undefined ? '' : `it is ${stranger.is}, which is another network`,
-    remedy(needs, problems),
-  ];
+  const hints = [stranger === undefined ? '' : `it is ${stranger}, which is another network`, remedy(needs, problems)];
   const hint = hints
     .filter((text) => text !== '')
     .map((text) => `; ${text}`)
@@ -69,6 +84,12 @@ function misfit(view: FileView, needs: Needs, { map, problems, taken, all }: Fit
   return `${view.file.name}: does not fit ${needs.name}: ${nearest}: ${[...shown, ...rest].join(', ')}${hint}`;
 }
 
+/** What the file is known to be that none of our networks is. */
+export function strangerIn({ tensors }: FileView): string | undefined {
+  return strangers.find(({ mark }) => [...tensors.keys()].some((name) => mark.test(name)))?.is;
+}
+
+/** e.g. `fc.weight must be [10, 512], is [1000, 512]`. */
 export function mismatch({ name, needed, found }: Unfit): string {
   const text = (shape: readonly number[]) => `[${shape.join(', ')}]`;
   return found === undefined

@@ -1,6 +1,8 @@
 /** The tensors of a file gathered into layers, for files that are read by layer names or by order: Keras's, TF.js's and
  *  TensorFlow's (`conv1/kernel`, `layers/conv2d/vars/0`), and ONNX's by its nodes (onnx-layers.ts). */
 
+import { configOf } from './file-config.ts';
+import type { KerasFile } from './keras/keras-file.ts';
 import { kindOf, type LayerKind, type Role } from './layers.ts';
 import type { OnnxFile } from './onnx/onnx.ts';
 import { onnxLayers } from './onnx-layers.ts';
@@ -18,7 +20,12 @@ export interface FileLayer {
 /** In the order of the layers: by the numbers of made-up names, else as the file has them. */
 export function fileLayers(file: WeightFile): readonly FileLayer[] {
   if ('nodes' in file) return onnxLayers(file as OnnxFile);
-  return kerasLayers(file.tensors);
+  const layers = 'layers' in file ? listedLayers(file as KerasFile) : groupedLayers(file.tensors);
+  const epsilons = configOf(file)?.epsilons;
+  return layers.map((layer) => {
+    const epsilon = layer.kind === 'norm' ? epsilons?.get(layer.name) : undefined;
+    return epsilon === undefined ? layer : { ...layer, epsilon };
+  });
 }
 
 const ROLES: readonly string[] = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'];
@@ -36,7 +43,17 @@ function split(name: string): readonly [path: string, weight: string] | undefine
   return [parts.join('/'), weight];
 }
 
-function kerasLayers(tensors: readonly WeightTensor[]): readonly FileLayer[] {
+/** Where the reader knows the layers. */
+function listedLayers({ layers }: KerasFile): readonly FileLayer[] {
+  return numbered(
+    layers.map(({ name, tensors }) => {
+      const named = tensors.map((tensor, i) => [tensor.variable ?? `${i}`, tensor] as const);
+      return layerOf(name, new Map<string, WeightTensor>(named));
+    }),
+  );
+}
+
+function groupedLayers(tensors: readonly WeightTensor[]): readonly FileLayer[] {
   const groups = new Map<string, Map<string, WeightTensor>>();
   for (const tensor of tensors) {
     const found = split(tensor.name);
@@ -45,13 +62,16 @@ function kerasLayers(tensors: readonly WeightTensor[]): readonly FileLayer[] {
     const group = groups.get(path) ?? new Map<string, WeightTensor>();
     groups.set(path, group.set(weight, tensor));
   }
-  const layers = [...groups].map(([path, group]): FileLayer => {
-    const name = path.split('/').findLast((part) => part !== 'vars') ?? path;
-    const byRole = rolesOf(group);
-    const shapes = new Map([...byRole].map(([role, { shape }]) => [role, shape] as const));
-    return { name, kind: kindOf(shapes), tensors: byRole };
-  });
-  return layers.some(({ kind }) => kind !== 'other') ? numbered(layers) : layers;
+  const layers = [...groups].map(([path, group]) =>
+    layerOf(path.split('/').findLast((part) => part !== 'vars') ?? path, group),
+  );
+  return numbered(layers);
+}
+
+function layerOf(name: string, group: ReadonlyMap<string, WeightTensor>): FileLayer {
+  const byRole = rolesOf(group);
+  const shapes = new Map([...byRole].map(([role, { shape }]) => [role, shape] as const));
+  return { name, kind: kindOf(shapes), tensors: byRole };
 }
 
 /** Keras 3 counts the variables of a layer instead of naming them: by their order and ranks. */

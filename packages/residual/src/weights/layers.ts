@@ -60,7 +60,7 @@ export function needsOf(model: tfl.LayersModel): Needs {
       name: layer.name,
       kind,
       shapes,
-      part: PART.test(layer.name) ? layer.name : undefined,
+      part: partOf(layer.name),
       ...(norm === undefined ? {} : { norm }),
       ...(kind === 'norm' ? { epsilon: (layer as tfl.layers.Layer & { epsilon: number }).epsilon } : {}),
     };
@@ -72,6 +72,11 @@ export function needsFrom(name: string, layers: readonly NeededLayer[], padding:
   const head = layers.findLast(({ kind }) => kind === 'dense');
   const first = layers.find(({ kind }) => kind === 'conv');
   return { name, layers, head, first, padding };
+}
+
+/** The name itself, where it is one of torchvision's. */
+export function partOf(name: string): string | undefined {
+  return PART.test(name) ? name : undefined;
 }
 
 const PART = /^(conv1|bn1|fc|layer\d+\.\d+\.((conv|bn)\d+|downsample\.[01]))$/;

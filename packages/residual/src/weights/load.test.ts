@@ -5,13 +5,15 @@ import { test } from 'node:test';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { preprocessingOf } from '../models/preprocessing.ts';
-import { resnet18 } from '../models/resnet.ts';
+import { resnet, resnet18 } from '../models/resnet.ts';
 import { WeightsError } from './errors.ts';
 import { loadWeights } from './load.ts';
 import { readOnnx } from './onnx/onnx.ts';
+import { readPyTorch } from './pytorch/index.ts';
 import { reportLines } from './report.ts';
 import { readSafetensors } from './safetensors.ts';
 import type { WeightFile } from './tensor.ts';
+import { torchFile } from './testing/memory-file.ts';
 import { outputsFor, relativeError } from './testing/pictures.ts';
 import { openTorch, torchExpected } from './testing/torch-fixtures.ts';
 
@@ -40,6 +42,27 @@ for (const size of [32, 64]) {
     assert.ok(report.ignored.every(({ name }) => name.endsWith('num_batches_tracked')));
   });
 }
+
+test('a .pth file of PyTorch gives its logits', async () => {
+  const { width, logits } = networks.resnet18;
+  const file = await openTorch('resnet18.pth', readPyTorch);
+  for (const size of [32, 64]) {
+    const model = torchModel(size, width);
+    const report = await loadWeights(model, file);
+    assert.ok(relativeError(outputsFor(model, 2), logits[size] ?? []) < 1e-5);
+    assert.deepEqual(report.leftOver, []);
+  }
+});
+
+test("a bottleneck network within a training checkpoint gives PyTorch's logits", async () => {
+  const { width, logits } = networks.cifar50;
+  const file = await openTorch('cifar50.pth', readPyTorch);
+  const options = { inputShape: [32, 32, 3], classes, width, activation: 'linear' } as const;
+  const model = resnet('resnet50', options);
+  const report = await loadWeights(model, file);
+  assert.ok(relativeError(outputsFor(model, 2), logits[32] ?? []) < 1e-5);
+  assert.deepEqual(report.leftOver, []);
+});
 
 for (const kind of ['folded', 'plain']) {
   test(`an ONNX file with batch normalisation ${kind} gives PyTorch's logits`, async () => {
@@ -116,6 +139,23 @@ test('what does not fit is answered with the nearest map, the first mismatches, 
   await assert.rejects(loadWeights(torchModel(32, width), names), /names of no known origin/);
 });
 
+test('a file of a deeper network is refused, though it has all that is needed', async () => {
+  const deep = resnet('resnet34', { inputShape: [32, 32, 3], classes, width: 2 });
+  const names: Record<string, string> = {
+    kernel: 'weight',
+    gamma: 'weight',
+    beta: 'bias',
+    moving_mean: 'running_mean',
+    moving_variance: 'running_var',
+  };
+  const torch = torchFile(deep, (layer, role) => `${layer}.${names[role] ?? role}`);
+  const small = resnet18({ inputShape: [32, 32, 3], classes, width: 2 });
+  await assert.rejects(
+    loadWeights(small, torch),
+    /is of a deeper network than resnet18: 16 .* layer1\.2\.conv1\.weight$/,
+  );
+});
+
 test('a grey picture gives what it gave in three channels', async () => {
   const { width } = networks.resnet18;
   const file = await openTorch('resnet18.safetensors', readSafetensors);
@@ -136,7 +176,7 @@ test('the normalisation that a file speaks of travels with the model', async () 
   assert.equal(preprocessingOf(model), undefined);
   const preprocessing = { inputShape: [32, 32, 3], resize: 'cover', mean: [0.1, 0.2, 0.3], std: [1, 2, 3] };
   await loadWeights(model, { ...file, metadata: { residual: JSON.stringify({ preprocessing }) } });
-  assert.deepEqual(preprocessingOf(model), { mean: [0.1, 0.2, 0.3], std: [1, 2, 3] });
+  assert.deepEqual(preprocessingOf(model), { mean: [0.1, 0.2, 0.3], std: [1, 2, 3], resize: 'cover' });
   assert.match(JSON.stringify(model.getUserDefinedMetadata()), /0\.2/);
 });
 

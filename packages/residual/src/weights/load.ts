@@ -3,23 +3,22 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { Normalization } from '../data/dataset.ts';
-import { setPreprocessing } from '../models/preprocessing.ts';
+import { type KnownPreprocessing, setPreprocessing } from '../models/preprocessing.ts';
 import { withParts } from './architectures.ts';
-import { viewOf } from './assign.ts';
+import { type FileView, viewOf } from './assign.ts';
 import { type ChooseOptions, chooseFit } from './choose.ts';
 import { WeightsError } from './errors.ts';
 import type { Fit, Unfit } from './fit.ts';
 import { type Needs, needsOf, variablesOf, weightedLayers } from './layers.ts';
 import type { WeightMapName } from './maps/index.ts';
-import { normalizationIn } from './normalization.ts';
+import { preprocessingIn } from './preprocessing.ts';
 import type { StoredType, WeightFile } from './tensor.ts';
 
 export interface LoadOptions extends ChooseOptions {
   /** After each weight that is set. */
   readonly onProgress?: (done: number, total: number) => void;
-  /** How the file's network wants its pictures, where it is known better than from the file and its map. */
-  readonly preprocessing?: Normalization;
+  /** How pictures are to be prepared, where that is known better than from the file and its map. */
+  readonly preprocessing?: KnownPreprocessing;
 }
 
 /** A tensor of the file. */
@@ -49,10 +48,12 @@ export interface LoadReport {
   readonly leftOver: readonly TensorNote[];
   /** Those among the file's that are known to be of no use, as `num_batches_tracked`. */
   readonly ignored: readonly TensorNote[];
+  /** What the reader did not take out of the file, in its words, e.g. an optimizer's state. */
+  readonly unread: readonly string[];
   /** Why the results will differ from the origin's all the same. */
   readonly cautions: readonly string[];
-  /** How pictures are to be normalised, where that is known; it is noted on the model (`preprocessingOf`). */
-  readonly preprocessing: Normalization | undefined;
+  /** How pictures are to be prepared, where that is known; it is noted on the model (`preprocessingOf`). */
+  readonly preprocessing: KnownPreprocessing | undefined;
 }
 
 /**
@@ -72,9 +73,10 @@ export async function loadWeights(
   options: LoadOptions = {},
 ): Promise<LoadReport> {
   const needs = withParts(needsOf(model));
-  const fit = chooseFit(viewOf(file), needs, options);
+  const view = viewOf(file);
+  const fit = chooseFit(view, needs, options);
   await setWeights(model, fit, options.onProgress);
-  const report = reportOf(file, needs, fit, options);
+  const report = reportOf(view, needs, fit, options);
   if (report.preprocessing !== undefined) setPreprocessing(model, report.preprocessing);
   return report;
 }
@@ -97,7 +99,8 @@ async function setWeights(model: LayersModel, { settled }: Fit, onProgress: Load
 }
 
 /** The account of a fit, before or after its weights are set. */
-export function reportOf(file: WeightFile, needs: Needs, fit: Fit, options: LoadOptions = {}): LoadReport {
+export function reportOf(view: FileView, needs: Needs, fit: Fit, options: LoadOptions = {}): LoadReport {
+  const { file } = view;
   const { map, settled, prefix } = fit;
   const used = new Set(settled.map(({ from }) => from?.name));
   for (const name of fit.absorbed) used.add(name);
@@ -120,12 +123,19 @@ export function reportOf(file: WeightFile, needs: Needs, fit: Fit, options: Load
     missing: fit.kept,
     leftOver: notes.filter((note) => !known(note)),
     ignored: notes.filter(known),
-    cautions: cautionsOf(needs, fit),
-    preprocessing: options.preprocessing ?? normalizationIn(file, fit),
+    unread: Object.entries(file.metadata).flatMap(([key, value]) =>
+      key === 'left out'
+        ? [value]
+        : value.startsWith('left out')
+          ? [`${key} (${value.replace(/^left out,? ?/, '')})`]
+          : [],
+    ),
+    cautions: cautionsOf(view, needs, fit),
+    preprocessing: options.preprocessing ?? preprocessingIn(file, fit),
   };
 }
 
-function cautionsOf(needs: Needs, { map, otherPrefixes, prefix }: Fit): readonly string[] {
+function cautionsOf(view: FileView, needs: Needs, { map, otherPrefixes, prefix }: Fit): readonly string[] {
   const cautions: string[] = [];
   if (otherPrefixes.length > 0) {
     cautions.push(
@@ -133,11 +143,12 @@ function cautionsOf(needs: Needs, { map, otherPrefixes, prefix }: Fit): readonly
     );
   }
   const { padding } = needs;
-  if (map.padding !== 'model' && padding !== undefined && padding !== map.padding) {
-    const [theirs, ours] = map.padding === 'same' ? ['SAME', 'alike on all sides'] : ['alike on all sides', 'SAME'];
-    const convention = map.padding === 'same' ? 'keras' : 'torchvision';
+  const origin = view.padding ?? map.padding;
+  if (origin !== 'model' && padding !== undefined && padding !== origin) {
+    const [theirs, ours] = origin === 'same' ? ['SAME', 'alike on all sides'] : ['alike on all sides', 'SAME'];
+    const convention = origin === 'same' ? 'keras' : 'torchvision';
     cautions.push(
-      `strided convolutions pad ${theirs} in the file's origin and ${ours} here, which shifts their results: build the ` +
+      `strided convolutions pad ${theirs} in the file's network and ${ours} here, which shifts their results: build the ` +
         `model with convention: '${convention}' to compute what the origin computes`,
     );
   }

@@ -44,8 +44,8 @@ export function checkSiblingName(name: string, by: string): string {
 
 /** Text out of a file, fit for a one-line message: quoted, escaped, cut. */
 export function show(text: string): string {
-  const short = text.length > 80 ? `${text.slice(0, 77)}...` : text;
-  return JSON.stringify(short).replace(/[\u007f-\u009f\u2028\u2029]/g, '?');
+  const quoted = JSON.stringify(text.slice(0, 100)).replace(/[\u007f-\u009f\u2028\u2029]/g, '?');
+  return quoted.length > 100 ? `${quoted.slice(0, 96)}..."` : quoted;
 }
 
 /** No files beside the one that is read. */

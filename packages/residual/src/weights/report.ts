@@ -5,7 +5,8 @@ import type { LoadReport, TensorNote } from './load.ts';
 
 /** Lines without colours; the first is a summary. */
 export function reportLines(report: LoadReport): string[] {
-  const { file, model, mapTitle, loaded, made, adjusted, missing, leftOver, ignored, cautions, prefix } = report;
+  const { file, model, mapTitle, loaded, made, adjusted, missing, leftOver, ignored, unread, cautions, prefix } =
+    report;
   const row = (name: string, text: string) => `  ${name.padEnd(10)}${text}`;
   const behind = prefix === '' ? '' : `, behind ${prefix}`;
   const lines = [`${file}: ${loaded.length} weights of ${model} loaded, by ${mapTitle}${behind}`];
@@ -17,6 +18,7 @@ export function reportLines(report: LoadReport): string[] {
   }
   if (leftOver.length > 0) lines.push(row('left over', namesOf(leftOver)));
   if (ignored.length > 0) lines.push(row('ignored', `${namesOf(ignored)}: of no use here`));
+  for (const text of unread) lines.push(row('not read', text));
   for (const text of cautions) lines.push(row('caution', text));
   return lines;
 }

@@ -1,5 +1,6 @@
 /** All maps, in the order in which they are preferred where several fit alike: names that say something come first. */
 
+import { classificationModels } from './classification-models.ts';
 import { gluon, gluonStructure, gluonV1b, gluonV1bStructure } from './gluon.ts';
 import { huggingFace } from './hugging-face.ts';
 import { kerasApplications, kerasLayers, kerasOrder } from './keras.ts';
@@ -20,6 +21,7 @@ export const weightMaps = [
   gluonV1b,
   gluonV1bStructure,
   kerasApplications,
+  classificationModels,
   kerasOrder,
   onnxOrder,
 ] as const satisfies readonly WeightMap[];

@@ -62,6 +62,8 @@ export interface PartsMap extends Origin {
 /** By the names of the model's own layers, as Keras and TF.js store them: any network. */
 export interface LayersMap extends Origin {
   readonly by: 'layers';
+  /** Layers that the origin calls otherwise, by our names. */
+  readonly names?: Readonly<Record<string, string>>;
 }
 
 /** By the order of the layers, where their names say nothing: `conv2d`, `conv2d_1`, `onnx::Conv_193` … */

@@ -8,11 +8,6 @@ export interface Stranger {
 
 export const strangers: readonly Stranger[] = [
   {
-    // qubvel/classification_models (models/resnet.py) and MXNet's symbols, from which its weights come.
-    mark: /(^|\/)bn_data\//,
-    is: 'a pre-activation ResNet (normalisation before each convolution, as of classification_models and MXNet)',
-  },
-  {
     mark: /(^|\.)conv1\.0\.weight$/,
     is: 'a ResNet-D (three convolutions in the stem)',
   },

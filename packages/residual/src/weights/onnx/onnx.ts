@@ -2,6 +2,7 @@
  *  https://onnx.ai/onnx/repo-docs/IR.html; a model is walked over once, and its numbers are read one tensor at a time. */
 
 import { WeightsError } from '../errors.ts';
+import { LeftOut } from '../left-out.ts';
 import { buffered } from '../protobuf.ts';
 import { type MessageFields, readMessage } from '../protobuf-message.ts';
 import { type Siblings, show } from '../reader.ts';
@@ -37,10 +38,10 @@ export async function readOnnx(source: ByteSource, siblings: Siblings): Promise<
     throw new WeightsError(`${source.name}: is no ONNX model: it has no ${graph ? 'IR version' : 'graph'}`);
   }
   const tensors = new Map<string, WeightTensor>();
-  const leftOut: string[] = [];
+  const leftOut = new LeftOut();
   const take = (tensor: TensorOrNot) => {
     if ('unread' in tensor) {
-      leftOut.push(`${tensor.name} (${tensor.unread})`);
+      leftOut.add(tensor.name, tensor.unread);
       return;
     }
     if (tensor.name === '') throw new WeightsError(`${source.name}: has an initialiser without a name`);
@@ -50,12 +51,12 @@ export async function readOnnx(source: ByteSource, siblings: Siblings): Promise<
     tensors.set(tensor.name, tensor);
   };
   for (const range of graph.ranges(5)) take(await tensorProto(small, siblings, range));
-  if (graph.has(15)) leftOut.push(`${graph.ranges(15).length} sparse initialisers`);
+  if (graph.has(15)) leftOut.add(`${graph.ranges(15).length} tensors`, 'sparse');
   const nodes: OnnxNode[] = [];
   for (const range of graph.ranges(1)) {
     const { node, tensors: values, graphs } = await nodeProto(small, range);
     nodes.push(node);
-    for (const name of graphs) leftOut.push(`the graph ${name} of node ${node.name || node.outputs[0]}`);
+    for (const name of graphs) leftOut.add(`${name} of ${node.name || node.outputs[0]}`, 'a graph within a node');
     const value = node.type === 'Constant' ? values.get('value') : undefined;
     if (value) take(await tensorProto(small, siblings, value, node.outputs[0] ?? ''));
   }
@@ -77,7 +78,7 @@ async function edges(graph: MessageFields, field: number): Promise<OnnxEdge[]> {
   return found;
 }
 
-async function metadata(model: MessageFields, leftOut: readonly string[]): Promise<Record<string, string>> {
+async function metadata(model: MessageFields, leftOut: LeftOut): Promise<Record<string, string>> {
   const entries: [string, string][] = [['ir_version', `${model.integer(1)}`]];
   for (const opset of await model.messages(8)) {
     const domain = await opset.text(1);
@@ -88,6 +89,5 @@ async function metadata(model: MessageFields, leftOut: readonly string[]): Promi
     if (text) entries.push([key, text]);
   }
   for (const pair of await model.messages(14)) entries.push([(await pair.text(1)) ?? '', (await pair.text(2)) ?? '']);
-  if (leftOut.length > 0) entries.push(['left out', leftOut.join(', ')]);
-  return Object.fromEntries(entries);
+  return Object.fromEntries([...entries, ...leftOut.entries()]);
 }

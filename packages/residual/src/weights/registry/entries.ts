@@ -3,6 +3,7 @@
  *  on huggingface.co (sizes, checksums, preprocessor_config.json); qubvel's classification_models. */
 
 import type { Interpolation } from '../../data/dataset.ts';
+import type { ModelName } from '../../models/registry.ts';
 import type { PublishedPreprocessing, WeightsEntry } from './entry.ts';
 import { fashionMnistEntry } from './own.ts';
 
@@ -17,7 +18,7 @@ const torchvisionPage = 'https://docs.pytorch.org/vision/stable/models.html';
 interface TorchvisionFile {
   readonly name: string;
   readonly aliases: readonly string[];
-  readonly architecture: string;
+  readonly architecture: ModelName;
   readonly file: string;
   readonly size: number;
   readonly sha256: string;
@@ -49,7 +50,7 @@ interface TimmFile {
   /** timm's own name, e.g. `resnet18.a1_in1k`. */
   readonly name: string;
   readonly aliases: readonly string[];
-  readonly architecture: string;
+  readonly architecture: ModelName;
   readonly file: string;
   readonly url: string;
   readonly size?: number;
@@ -114,8 +115,8 @@ export const weightsEntries: readonly WeightsEntry[] = [
     top1: 76.13,
   }),
   torchvision({
-    name: 'resnet50-v2',
-    aliases: ['torchvision/resnet50'],
+    name: 'resnet50',
+    aliases: ['torchvision/resnet50-v2'],
     architecture: 'resnet50',
     file: 'resnet50-11ad3fa6.pth',
     size: 102_540_417,
@@ -196,7 +197,8 @@ export const weightsEntries: readonly WeightsEntry[] = [
   {
     name: 'qubvel/resnet18',
     aliases: [],
-    architecture: 'resnet18 preactivation',
+    architecture: 'resnet18',
+    preactivation: true,
     format: 'keras',
     file: 'resnet18_imagenet_1000.h5',
     url: 'https://github.com/qubvel/classification_models/releases/download/0.0.1/resnet18_imagenet_1000.h5',

@@ -2,6 +2,7 @@
  *  Facts only, each as its publisher states it; what a publisher does not state is absent, never guessed. */
 
 import type { Interpolation } from '../../data/dataset.ts';
+import type { ModelName } from '../../models/registry.ts';
 import type { WeightFormat } from '../tensor.ts';
 
 /** How the network was evaluated by those who published it. */
@@ -35,8 +36,10 @@ export interface WeightsEntry {
   readonly name: string;
   /** Shorter names, e.g. `timm/a1`. */
   readonly aliases: readonly string[];
-  /** The network, e.g. `resnet18`; with `preactivation` where BN and ReLU stand before the convolutions (v2). */
-  readonly architecture: string;
+  /** The network, as `createModel` calls it. */
+  readonly architecture: ModelName;
+  /** BN and ReLU stand before the convolutions ("v2"): none of our networks, the file can only be looked into. */
+  readonly preactivation?: true;
   readonly format: WeightFormat;
   /** The file's own name. */
   readonly file: string;
