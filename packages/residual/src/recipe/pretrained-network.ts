@@ -4,17 +4,17 @@
 import type { ModelInfo } from '../models/info.ts';
 import { modelNames } from '../models/registry.ts';
 import { describeModel } from '../models/saved-model.ts';
-import { findWeights } from '../weights/registry/find.ts';
+import { identify } from '../weights/identify.ts';
 import type { Override } from './overrides.ts';
-import { isSavedModel } from './pretrained.ts';
+import { isSavedModel, openPretrained } from './pretrained.ts';
 
 /**
  * Changes of a recipe that make it fit some weights; nothing for a file that does not tell.
  *
- * @throws ModelError for a folder that holds no model
+ * @throws ModelError for a folder that holds no model, WeightsError for a file that cannot be had or read
  */
 export async function networkOfWeights(given: string): Promise<readonly Override[]> {
-  const keys = isSavedModel(given) ? await ofSavedModel(given) : ofEntry(given);
+  const keys = isSavedModel(given) ? await ofSavedModel(given) : await ofFile(given);
   return Object.entries(keys).map(([key, value]) => ({ key, value, origin: `--weights ${given}` }));
 }
 
@@ -25,12 +25,14 @@ async function ofSavedModel(folder: string): Promise<Keys> {
   return { ...pictures(info), ...network(info, weights) };
 }
 
-function pictures({ preprocessing: { inputShape, resize } }: ModelInfo): Keys {
+function pictures({ preprocessing: { inputShape, resize, crop, interpolation } }: ModelInfo): Keys {
   const [height, width, channels] = inputShape;
   return {
     'data.size': height === width ? height : [height, width],
     ...(channels === 1 || channels === 3 ? { 'data.channels': channels } : {}),
     'data.resize': resize,
+    ...(crop === undefined ? {} : { 'data.crop': crop }),
+    ...(interpolation === undefined ? {} : { 'data.interpolation': interpolation }),
   };
 }
 
@@ -50,14 +52,31 @@ function network(
   };
 }
 
-function ofEntry(given: string): Keys {
-  const entry = findWeights(given);
-  if (entry === undefined) return {};
-  const { size, channels } = entry.preprocessing;
+/** Read off the names and shapes in a file, and off what its publisher says. */
+async function ofFile(given: string): Promise<Keys> {
+  const { file, entry } = await openPretrained(given);
+  try {
+    const { fits, nearest } = identify(file);
+    const found = fits ?? nearest;
+    const { size, crop = 1, interpolation } = entry?.preprocessing ?? {};
+    return {
+      ...(size === undefined ? {} : { 'data.size': size }),
+      ...(crop === 1 ? {} : { 'data.crop': crop }),
+      ...(interpolation === undefined ? {} : { 'data.interpolation': interpolation }),
+      ...(found === undefined ? {} : networkOf(found)),
+    };
+  } finally {
+    await file.close();
+  }
+}
+
+function networkOf({ architecture, dimensions }: NonNullable<ReturnType<typeof identify>['fits']>): Keys {
+  const { width, stem, convention, channels } = dimensions;
   return {
-    'data.size': size,
-    'data.channels': channels,
-    'model.stem': size > 64 ? 'imagenet' : 'cifar',
-    ...((modelNames as readonly string[]).includes(entry.architecture) ? { 'model.name': entry.architecture } : {}),
+    'model.name': architecture,
+    'model.width': width,
+    'model.stem': stem,
+    'model.convention': convention,
+    ...(channels === 1 || channels === 3 ? { 'data.channels': channels } : {}),
   };
 }

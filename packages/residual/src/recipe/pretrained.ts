@@ -8,12 +8,10 @@ import type { Normalization } from '../data/dataset.ts';
 import { ModelError } from '../models/errors.ts';
 import { loadModel } from '../models/saved-model.ts';
 import { loadWeights } from '../weights/load.ts';
-import { fileSource } from '../weights/node/file-source.ts';
 import { type ResolveOptions, resolveWeights } from '../weights/node/resolve.ts';
-import { noSiblings } from '../weights/reader.ts';
-import { preprocessingOf as publishedPreprocessing } from '../weights/registry/preprocessing.ts';
+import type { WeightsEntry } from '../weights/registry/entry.ts';
 import { reportLines } from '../weights/report.ts';
-import { readSafetensors } from '../weights/safetensors.ts';
+import type { WeightFile } from '../weights/tensor.ts';
 
 /** What became of the weights that a model began with. */
 export interface Pretrained {
@@ -51,13 +49,27 @@ export function isSavedModel(path: string): boolean {
   return existsSync(join(path, 'residual.json')) || existsSync(join(path, 'run.json'));
 }
 
-async function fromFile(model: LayersModel, given: string, options: ResolveOptions): Promise<Pretrained> {
+/**
+ * Opens a file of weights by a path, a name of the registry or a URL; a download is kept, and is not repeated.
+ *
+ * @throws WeightsError
+ */
+export async function openPretrained(
+  given: string,
+  options: ResolveOptions = {},
+): Promise<{ readonly file: WeightFile; readonly entry: WeightsEntry | undefined }> {
   const { path, entry } = await resolveWeights(given, options);
-  const file = await readSafetensors(await fileSource(path), noSiblings);
+  const { openWeightsAt } = await import('../weights/node/open-path.ts');
+  return { file: await openWeightsAt(path), entry };
+}
+
+async function fromFile(model: LayersModel, given: string, options: ResolveOptions): Promise<Pretrained> {
+  const { file, entry } = await openPretrained(given, options);
   try {
-    const published =
-      entry && publishedPreprocessing(entry, model.inputs[0]?.shape.slice(1) as [number, number, number]);
-    const report = await loadWeights(model, file, published ? { preprocessing: published } : {});
+    const report = await loadWeights(model, file, {
+      channels: 'adapt',
+      ...(entry === undefined ? {} : { preprocessing: entry.preprocessing }),
+    });
     return { lines: reportLines(report), normalization: report.preprocessing };
   } finally {
     await file.close();
