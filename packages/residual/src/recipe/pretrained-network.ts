@@ -4,7 +4,8 @@
 import type { ModelInfo } from '../models/info.ts';
 import { modelNames } from '../models/registry.ts';
 import { describeModel } from '../models/saved-model.ts';
-import { findWeights } from '../weights/registry/find.ts';
+import { identify } from '../weights/identify.ts';
+import { openPretrained } from '../weights/node/pretrained.ts';
 import type { Override } from './overrides.ts';
 import { isSavedModel } from './pretrained.ts';
 
@@ -14,11 +15,11 @@ import { isSavedModel } from './pretrained.ts';
  * @throws ModelError for a folder that holds no model
  */
 export async function networkOfWeights(given: string): Promise<readonly Override[]> {
-  const keys = isSavedModel(given) ? await ofSavedModel(given) : ofEntry(given);
+  const keys = isSavedModel(given) ? await ofSavedModel(given) : await ofFile(given);
   return Object.entries(keys).map(([key, value]) => ({ key, value, origin: `--weights ${given}` }));
 }
 
-type Keys = Readonly<Record<string, number | string | readonly number[]>>;
+type Keys = Readonly<Record<string, number | string | boolean | readonly number[]>>;
 
 async function ofSavedModel(folder: string): Promise<Keys> {
   const { info, weights } = await describeModel(folder);
@@ -40,24 +41,36 @@ function network(
   weights: readonly { readonly name: string; readonly shape: readonly number[] }[],
 ): Keys {
   if (!(modelNames as readonly string[]).includes(architecture)) return {};
-  const kernel = weights.find(({ name }) => name === 'conv1/kernel');
+  const first = weights.some(({ name }) => name === 'conv0/kernel') ? 'conv0' : 'conv1';
+  const kernel = weights.find(({ name }) => name === `${first}/kernel`);
   if (kernel === undefined) return { 'model.name': architecture };
   return {
     'model.name': architecture,
     'model.width': kernel.shape.at(-1) ?? 64,
     'model.stem': kernel.shape[0] === 7 ? 'imagenet' : 'cifar',
-    'model.convention': weights.some(({ name }) => name === 'conv1/bias') ? 'keras' : 'torchvision',
+    'model.convention': weights.some(({ name }) => name === `${first}/bias`) ? 'keras' : 'torchvision',
+    'model.preactivation': first === 'conv0',
   };
 }
 
-function ofEntry(given: string): Keys {
-  const entry = findWeights(given);
-  if (entry === undefined) return {};
-  const { size, channels } = entry.preprocessing;
-  return {
-    'data.size': size,
-    'data.channels': channels,
-    'model.stem': size > 64 ? 'imagenet' : 'cifar',
-    ...((modelNames as readonly string[]).includes(entry.architecture) ? { 'model.name': entry.architecture } : {}),
-  };
+/** A file tells by its tensors; the registry knows besides which pictures it is for. */
+async function ofFile(given: string): Promise<Keys> {
+  const { file, size } = await openPretrained(given);
+  try {
+    const { fits } = identify(file);
+    const pictures = size === undefined ? {} : { 'data.size': size };
+    if (fits === undefined) return pictures;
+    const { width, stem, channels, convention, preactivation = false } = fits.dimensions;
+    return {
+      ...pictures,
+      ...(channels === 1 || channels === 3 ? { 'data.channels': channels } : {}),
+      'model.name': fits.architecture,
+      'model.width': width,
+      'model.stem': stem,
+      'model.convention': convention,
+      'model.preactivation': preactivation,
+    };
+  } finally {
+    await file.close();
+  }
 }
