@@ -215,7 +215,18 @@ assert.equal(trainable, 512 * 10 + 10);
 
 // All ten classes of clothes, 16 pictures of each
 const all = join(data, 'all');
-const clothes = ['ankle boot', 'bag', 'coat', 'dress', 'pullover', 'sandal', 'shirt', 'sneaker', 't-shirt/top', 'trouser'];
+const clothes = [
+  'ankle boot',
+  'bag',
+  'coat',
+  'dress',
+  'pullover',
+  'sandal',
+  'shirt',
+  'sneaker',
+  't-shirt/top',
+  'trouser',
+];
 await writeImages(all, clothes, 16);
 const transferGenerator = await imageDataGenerator({ rescale: 1 / 255 }).flowFromDirectory(all, {
   targetSize: [size, size],

@@ -77,5 +77,9 @@ export type {
 export { dimensionOf, tune } from './tune/index.ts';
 export { weightsCache } from './weights/node/cache-folder.ts';
 export type { DownloadProgress } from './weights/node/download.ts';
+export { openWeights } from './weights/node/open-path.ts';
+export type { WeightsSource } from './weights/node/pretrained.ts';
+// Of the same names as a page's, these also take paths, URLs and names of public weights.
+export { loadWeights, pretrained, resnet18, resnet34, resnet50 } from './weights/node/pretrained.ts';
 export type { ResolvedWeights, ResolveOptions } from './weights/node/resolve.ts';
 export { resolveWeights, weightsOnDisk } from './weights/node/resolve.ts';

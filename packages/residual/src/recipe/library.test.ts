@@ -152,8 +152,8 @@ test('fine-tuning begins with trained weights, keeps a frozen backbone, and has 
   const whole = await trainWithRecipe(splits, 'finetune', {}, set);
   assert.notDeepEqual(await kernel(whole.model, 0), await kernel(trained, 0));
   await assert.rejects(trainWithRecipe(splits, 'finetune', {}, [...set, 'model.width=3']), {
-    name: 'ModelError',
-    message: /its layers do not fit resnet18: conv1 has \[3,3,1,2\] there, needs \[3,3,1,3\]/,
+    name: 'WeightsError',
+    message: /does not fit resnet18: .* conv1\/kernel must be \[3, 3, 1, 3\], is \[3, 3, 1, 2\]/,
   });
   for (const { model } of [run, whole]) model.dispose();
   trained.dispose();

@@ -1,24 +1,26 @@
 /** Which network and which pictures some weights are of, as keys of a recipe: what fine-tuning builds when it is told
  *  nothing else. */
 
+import type { ResizeDetails } from '../data/dataset.ts';
 import type { ModelInfo } from '../models/info.ts';
 import { modelNames } from '../models/registry.ts';
 import { describeModel } from '../models/saved-model.ts';
 import { identify } from '../weights/identify.ts';
+import { openPretrained } from '../weights/node/pretrained.ts';
 import type { Override } from './overrides.ts';
-import { isSavedModel, openPretrained } from './pretrained.ts';
+import { isSavedModel } from './pretrained.ts';
 
 /**
  * Changes of a recipe that make it fit some weights; nothing for a file that does not tell.
  *
- * @throws ModelError for a folder that holds no model, WeightsError for a file that cannot be had or read
+ * @throws ModelError for a folder that holds no model
  */
 export async function networkOfWeights(given: string): Promise<readonly Override[]> {
   const keys = isSavedModel(given) ? await ofSavedModel(given) : await ofFile(given);
   return Object.entries(keys).map(([key, value]) => ({ key, value, origin: `--weights ${given}` }));
 }
 
-type Keys = Readonly<Record<string, number | string | readonly number[]>>;
+type Keys = Readonly<Record<string, number | string | boolean | readonly number[]>>;
 
 async function ofSavedModel(folder: string): Promise<Keys> {
   const { info, weights } = await describeModel(folder);
@@ -31,7 +33,14 @@ function pictures({ preprocessing: { inputShape, resize, crop, interpolation } }
     'data.size': height === width ? height : [height, width],
     ...(channels === 1 || channels === 3 ? { 'data.channels': channels } : {}),
     'data.resize': resize,
-    ...(crop === undefined ? {} : { 'data.crop': crop }),
+    ...details({ crop, interpolation }),
+  };
+}
+
+/** The finer points of resizing, where they are not the usual ones. */
+function details({ crop = 1, interpolation }: ResizeDetails): Keys {
+  return {
+    ...(crop === 1 ? {} : { 'data.crop': crop }),
     ...(interpolation === undefined ? {} : { 'data.interpolation': interpolation }),
   };
 }
@@ -42,41 +51,36 @@ function network(
   weights: readonly { readonly name: string; readonly shape: readonly number[] }[],
 ): Keys {
   if (!(modelNames as readonly string[]).includes(architecture)) return {};
-  const kernel = weights.find(({ name }) => name === 'conv1/kernel');
+  const first = weights.some(({ name }) => name === 'conv0/kernel') ? 'conv0' : 'conv1';
+  const kernel = weights.find(({ name }) => name === `${first}/kernel`);
   if (kernel === undefined) return { 'model.name': architecture };
   return {
     'model.name': architecture,
     'model.width': kernel.shape.at(-1) ?? 64,
     'model.stem': kernel.shape[0] === 7 ? 'imagenet' : 'cifar',
-    'model.convention': weights.some(({ name }) => name === 'conv1/bias') ? 'keras' : 'torchvision',
+    'model.convention': weights.some(({ name }) => name === `${first}/bias`) ? 'keras' : 'torchvision',
+    'model.preactivation': first === 'conv0',
   };
 }
 
-/** Read off the names and shapes in a file, and off what its publisher says. */
+/** A file tells by its tensors; the registry knows besides which pictures it is for. */
 async function ofFile(given: string): Promise<Keys> {
-  const { file, entry } = await openPretrained(given);
+  const { file, size, preprocessing = {} } = await openPretrained(given);
   try {
-    const { fits, nearest } = identify(file);
-    const found = fits ?? nearest;
-    const { size, crop = 1, interpolation } = entry?.preprocessing ?? {};
+    const { fits } = identify(file);
+    const pictures = { ...(size === undefined ? {} : { 'data.size': size }), ...details(preprocessing) };
+    if (fits === undefined) return pictures;
+    const { width, stem, channels, convention, preactivation = false } = fits.dimensions;
     return {
-      ...(size === undefined ? {} : { 'data.size': size }),
-      ...(crop === 1 ? {} : { 'data.crop': crop }),
-      ...(interpolation === undefined ? {} : { 'data.interpolation': interpolation }),
-      ...(found === undefined ? {} : networkOf(found)),
+      ...pictures,
+      ...(channels === 1 || channels === 3 ? { 'data.channels': channels } : {}),
+      'model.name': fits.architecture,
+      'model.width': width,
+      'model.stem': stem,
+      'model.convention': convention,
+      'model.preactivation': preactivation,
     };
   } finally {
     await file.close();
   }
-}
-
-function networkOf({ architecture, dimensions }: NonNullable<ReturnType<typeof identify>['fits']>): Keys {
-  const { width, stem, convention, channels } = dimensions;
-  return {
-    'model.name': architecture,
-    'model.width': width,
-    'model.stem': stem,
-    'model.convention': convention,
-    ...(channels === 1 || channels === 3 ? { 'data.channels': channels } : {}),
-  };
 }
