@@ -161,6 +161,6 @@ export { weightsEntries } from './weights/registry/entries.ts';
 export type { ClassList, PublishedAccuracy, PublishedPreprocessing, WeightsEntry } from './weights/registry/entry.ts';
 export { findWeights } from './weights/registry/find.ts';
 export { imagenetClasses, imagenetSynsets } from './weights/registry/imagenet-classes.ts';
-export { classesOf, preprocessingOfEntry } from './weights/registry/preprocessing.ts';
+export { classesOf, preprocessingOf as preprocessingOfEntry } from './weights/registry/preprocessing.ts';
 export { reportLines } from './weights/report.ts';
 export type { WeightFile, WeightFormat, WeightTensor } from './weights/tensor.ts';

@@ -14,7 +14,7 @@ import { resnet18 } from '../models/resnet.ts';
 import { loadModel, saveModel } from '../models/saved-model.ts';
 import { train } from '../train/train.ts';
 import { findWeights } from '../weights/registry/find.ts';
-import { preprocessingOfEntry } from '../weights/registry/preprocessing.ts';
+import { preprocessingOf } from '../weights/registry/preprocessing.ts';
 import { predictFiles } from './predict-files.ts';
 import { makePhotos } from './testing.ts';
 
@@ -38,7 +38,7 @@ test('prediction cuts as the model says; a model of before sees the whole pictur
   t.after(() => rm(folder, { recursive: true }));
   const entry = findWeights('torchvision');
   assert.ok(entry !== undefined);
-  const published = preprocessingOfEntry(entry, [28, 28, 3]);
+  const published = preprocessingOf(entry, [28, 28, 3]);
   const { crop: _, interpolation: __, ...before } = published;
   const model = resnet18({ inputShape: [28, 28, 3], classes: 3, width: 2 });
   const expected = async (preprocessing: Preprocessing) => {

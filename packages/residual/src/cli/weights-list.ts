@@ -54,7 +54,7 @@ export function listLines(
     ...tableLines(head, rows, style),
     '',
     style.dim('top-1: percent right on ImageNet-1K, as published (fashion-mnist: on its own test images)'),
-    style.dim('v2: normalises before each convolution, as no network here does: to inspect, not to load'),
+    style.dim('v2: a network of its own kind, which normalises before each convolution (preactivation)'),
     `${residual} weights fetch NAME downloads one`,
   ];
 }
