@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import 'tfjs-backend-jit';
 import * as tf from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import {
   arrayDataset,
   cosineDecay,
@@ -51,7 +52,7 @@ const steps = epochs * Math.floor(known.size / batchSize);
 
 /** Trains for the same number of steps, and measures on digits that were not learned. */
 async function run(
-  model: ReturnType<typeof resnet18>,
+  model: LayersModel,
   learningRate: number,
   rates: { readonly decay?: number; readonly head?: number },
 ): Promise<number> {
