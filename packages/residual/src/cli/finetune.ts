@@ -100,8 +100,8 @@ export const finetuneCommand = defineCommand({
     ['residual finetune photos/ --weights runs/first --freeze backbone', 'a new classifier in seconds'],
     ['residual finetune photos/ --weights runs/first --freeze backbone --views 8', 'with augmentation'],
     ['residual finetune photos/ --weights runs/first --freeze 2 --batch-norm frozen', 'the last two blocks'],
-    ['residual finetune photos/ --weights runs/first --unfreeze 3:1,5:all --epochs 12', 'gradually'],
-    ['residual evaluate runs/first --data photos/ --knn 20', 'how far the features go without training'],
+    ['residual finetune photos/ --weights runs/first --unfreeze 3:1,5:all', 'gradually'],
+    ['residual finetune digits/ --weights w.safetensors --no-flip', 'from a file, where left and right matter'],
   ],
   run: async (positionals, values) => (await import('./finetune-run.ts')).finetune(positionals, values),
 });

@@ -84,5 +84,5 @@ test('L-BFGS finds the end of Rosenbrock’s valley', () => {
     Float64Array.of(-1.2, 1),
     { iterations: 200, tolerance: 1e-8 },
   );
-  found.forEach((value) => assert.ok(Math.abs(value - 1) < 1e-5, `${found}`));
+  for (const value of found) assert.ok(Math.abs(value - 1) < 1e-5, `${found}`);
 });

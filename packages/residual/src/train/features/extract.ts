@@ -3,7 +3,6 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { Transform } from '../../augment/transform.ts';
 import { type Batch, batches } from '../../data/batches.ts';
 import type { Dataset, Normalization } from '../../data/dataset.ts';
 import { ModelError } from '../../models/errors.ts';
