@@ -73,7 +73,7 @@ async function run(
 
 const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
 
-const pretrained = await resnet18({ weights: values.weights, inputShape, classes: 10 });
+const pretrained = await resnet18({ weights: values.weights, inputShape, classes: 10, head: 'keep' }); // its ten classes are others
 const width = pretrained.getLayer('conv1').getWeights()[0]?.shape.at(-1) ?? 64;
 
 // What its features are worth as they are: a linear classifier, fitted in seconds.

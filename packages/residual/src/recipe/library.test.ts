@@ -10,6 +10,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { resnet18 } from '../models/resnet.ts';
 import { saveModel } from '../models/saved-model.ts';
 import { halves } from '../train/testing.ts';
+import { modelOf } from './build.ts';
 import { loadRecipe, recipeNames } from './library.ts';
 import { trainWithRecipe } from './train.ts';
 import { recipeText } from './write.ts';
@@ -155,6 +156,14 @@ test('fine-tuning begins with trained weights, keeps a frozen backbone, and has 
     name: 'WeightsError',
     message: /does not fit resnet18: .* conv1\/kernel must be \[3, 3, 1, 3\], is \[3, 3, 1, 2\]/,
   });
+  // As many classes, but others: their classifier would only be in the way.
+  const five = ['a', 'b', 'c', 'd', 'other'];
+  for (const classes of [['a', 'b', 'c', 'd', 'e'], five]) {
+    const model = await modelOf((await loadRecipe('finetune', set)).recipe, { ...splits, classes });
+    const same = `${await kernel(model, -1)}` === `${await kernel(trained, -1)}`;
+    assert.equal(same, classes !== five);
+    model.dispose();
+  }
   for (const { model } of [run, whole]) model.dispose();
   trained.dispose();
 });

@@ -5,10 +5,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Normalization } from '../data/dataset.ts';
+import { describeModel } from '../models/saved-model.ts';
 import { loadWeights } from '../weights/load.ts';
 import { openPretrained } from '../weights/node/pretrained.ts';
 import type { ResolveOptions } from '../weights/node/resolve.ts';
+import { findWeights } from '../weights/registry/find.ts';
+import { classesOf } from '../weights/registry/preprocessing.ts';
 import { reportLines } from '../weights/report.ts';
+import type { WeightFile } from '../weights/tensor.ts';
 
 /** What became of the weights that a model began with. */
 export interface Pretrained {
@@ -25,6 +29,11 @@ export function pretrainedOf(model: LayersModel): Pretrained | undefined {
   return known.get(model);
 }
 
+export interface TakeOptions extends ResolveOptions {
+  /** What the model's outputs stand for: a classifier of other classes is not taken, though it had as many. */
+  readonly classes?: readonly string[];
+}
+
 /**
  * Sets a model's weights, but for a classifier of other classes.
  *
@@ -34,12 +43,15 @@ export function pretrainedOf(model: LayersModel): Pretrained | undefined {
 export async function takeWeights(
   model: LayersModel,
   given: string,
-  options: ResolveOptions = {},
+  { classes, ...options }: TakeOptions = {},
 ): Promise<Pretrained> {
   const { file, preprocessing } = await openPretrained(given, options);
   try {
+    const theirs = await classesOfWeights(given, file);
+    const others = classes !== undefined && theirs !== undefined && `${classes}` !== `${theirs}`;
     const report = await loadWeights(model, file, {
       channels: 'adapt',
+      head: others ? 'keep' : 'auto',
       ...(preprocessing === undefined ? {} : { preprocessing }),
     });
     const taken = { lines: reportLines(report), normalization: report.preprocessing };
@@ -53,4 +65,17 @@ export async function takeWeights(
 /** Whether a path is a folder that `saveModel` or a run wrote. */
 export function isSavedModel(path: string): boolean {
   return existsSync(join(path, 'residual.json')) || existsSync(join(path, 'run.json'));
+}
+
+/** The class names of some weights, where they are told: by a run, by the registry, or by the file itself. */
+async function classesOfWeights(given: string, { metadata }: WeightFile): Promise<readonly string[] | undefined> {
+  const entry = findWeights(given);
+  if (entry !== undefined) return classesOf(entry);
+  if (isSavedModel(given)) return (await describeModel(given)).info.classes;
+  try {
+    const { classes } = JSON.parse(metadata.residual ?? '{}') as { classes?: unknown };
+    return Array.isArray(classes) ? classes.map(String) : undefined;
+  } catch {
+    return undefined; // Somebody else's metadata of that name.
+  }
 }
