@@ -153,5 +153,18 @@ export { openWeights } from './weights/open.ts';
 export { pretrained } from './weights/page.ts';
 export { resnet18, resnet34, resnet50 } from './weights/page-networks.ts';
 export type { PretrainedOptions } from './weights/pretrained.ts';
+export type { Siblings } from './weights/reader.ts';
 export { reportLines } from './weights/report.ts';
-export type { WeightFile, WeightFormat, WeightTensor } from './weights/tensor.ts';
+export type { NamedValues, SafetensorsOptions } from './weights/safetensors-writer.ts';
+export { safetensors } from './weights/safetensors-writer.ts';
+export type { ByteSource } from './weights/source.ts';
+export type {
+  StoredType,
+  StoredType,
+  WeightFile,
+  WeightFile,
+  WeightFormat,
+  WeightFormat,
+  WeightTensor,
+  WeightTensor,
+} from './weights/tensor.ts';

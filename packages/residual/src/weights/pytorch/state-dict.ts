@@ -3,6 +3,7 @@
 
 import { WeightsError } from '../errors.ts';
 import { elementsOf } from '../floats.ts';
+import { LeftOut } from '../left-out.ts';
 import { show } from '../reader.ts';
 import type { ByteSource } from '../source.ts';
 import type { WeightTensor } from '../tensor.ts';
@@ -32,14 +33,15 @@ export interface StateDict {
  * The weights are the value itself; or, where it is a dict without a tensor of its own and one of `WEIGHT_KEYS` is a
  * dict, that one (again and again). `module.` and `_orig_mod.` are taken off where every name begins so.
  *
- * Metadata has what is beside the weights: numbers and text as they are (`epoch: 12`), other values by their size
- * (`optimizer: left out, 122 tensors`), and what was taken off (`prefix: module.`).
+ * Metadata has what is beside the weights: numbers and text as they are (`epoch: 12`), other values under `left out`
+ * with their size (`optimizer (122 tensors)`), and what was taken off names (`prefix: module.`).
  *
  * @throws WeightsError where there is no tensor, two have one name, or nesting is deep or cyclic
  */
 export function stateDictOf(value: unknown, { name: file, size }: Pick<ByteSource, 'name' | 'size'>): StateDict {
   const fail = (problem: string) => new WeightsError(`${file}: no readable PyTorch file: ${problem}`);
   const metadata = new Map<string, string>();
+  const leftOut = new LeftOut();
   const walk = walker(file);
   let weights = value;
   for (let depth = 0; weights instanceof Map; depth++) {
@@ -48,7 +50,9 @@ export function stateDictOf(value: unknown, { name: file, size }: Pick<ByteSourc
     const key = WEIGHT_KEYS.find((candidate) => dict.get(candidate) instanceof Map);
     if (key === undefined || [...dict.values()].some((item) => item instanceof PickledTensor)) break;
     for (const [name, item] of dict) {
-      if (name !== key) metadata.set(keyText(name), describe(item, walk));
+      if (name === key) continue;
+      if (item === null || typeof item !== 'object') metadata.set(keyText(name), short(item));
+      else leftOut.add(keyText(name), sizeOf(item, walk));
     }
     weights = dict.get(key);
   }
@@ -86,7 +90,7 @@ export function stateDictOf(value: unknown, { name: file, size }: Pick<ByteSourc
       throw fail(`its tensors have ${numbers} numbers, the file ${size} bytes`);
     return { name, type: tensor.type, shape, read: () => tensor.read(who) };
   });
-  return { tensors, metadata: Object.fromEntries([...metadata].filter(([key]) => key !== '__proto__')) };
+  return { tensors, metadata: Object.fromEntries([...metadata, ...leftOut.entries()]) };
 }
 
 type Walk = (value: unknown, visit: (path: readonly string[], item: unknown) => void) => void;
@@ -117,14 +121,12 @@ function walker(file: string): Walk {
 const keyText = (key: unknown) => (typeof key === 'object' && key !== null ? 'an object' : short(key));
 const short = (value: unknown) => String(value).slice(0, 1024);
 
-function describe(item: unknown, walk: Walk): string {
-  if (item === null || typeof item !== 'object') return short(item);
+function sizeOf(item: object, walk: Walk): string {
   let tensors = 0;
   let values = 0;
   walk(item, (_, inner) => {
     if (inner instanceof PickledTensor) tensors++;
     else values++;
   });
-  const count = tensors > 0 ? `${tensors} tensors` : `${values} values`;
-  return `left out, ${count}`;
+  return tensors > 0 ? `${tensors} tensors` : `${values} values`;
 }
