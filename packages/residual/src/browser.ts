@@ -158,13 +158,4 @@ export { reportLines } from './weights/report.ts';
 export type { NamedValues, SafetensorsOptions } from './weights/safetensors-writer.ts';
 export { safetensors } from './weights/safetensors-writer.ts';
 export type { ByteSource } from './weights/source.ts';
-export type {
-  StoredType,
-  StoredType,
-  WeightFile,
-  WeightFile,
-  WeightFormat,
-  WeightFormat,
-  WeightTensor,
-  WeightTensor,
-} from './weights/tensor.ts';
+export type { StoredType, WeightFile, WeightFormat, WeightTensor } from './weights/tensor.ts';
