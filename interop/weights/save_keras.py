@@ -80,6 +80,66 @@ def outputs(keras, model, x):
     return logits + dense.get_weights()[1], model.predict(x, verbose=0)
 
 
+def tiny(keras):
+    """Few layers, for files that are damaged by the thousand."""
+    layers = keras.layers
+    inputs = layers.Input(shape=(4, 4, 3))
+    x = layers.Conv2D(2, 3, padding="same", use_bias=False)(inputs)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    return keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
+
+
+def nested(keras):
+    """A model within a model, called with options that TF.js names otherwise."""
+    layers = keras.layers
+    inner = keras.Sequential(
+        [
+            layers.Input(shape=(8, 8, 3)),
+            layers.Conv2D(3, 3, strides=2, padding="same", activation="relu", kernel_regularizer=keras.regularizers.L2(1e-4)),
+            layers.BatchNormalization(scale=False),
+            layers.LeakyReLU(0.2),
+        ],
+        name="stem",
+    )
+    inputs = layers.Input(shape=(8, 8, 3))
+    x = inner(inputs)
+    y = layers.SeparableConv2D(3, 3, padding="same")(x)
+    x = layers.Concatenate()([x, layers.Activation("tanh")(y)])
+    x = layers.Dropout(0.5)(layers.Flatten()(layers.ZeroPadding2D(1)(x)))
+    return keras.Model(inputs, layers.Dense(4, activation="sigmoid")(x))
+
+
+def old_layout(source, target):
+    """What TensorFlow 2.12 called the groups of a .weights.h5."""
+    with h5py.File(source) as old, h5py.File(target, "w") as new:
+        old.copy("layers", new, name="_layer_checkpoint_dependencies")
+
+
+def hostile_files(path):
+    """Files that claim, point or contain what no Keras file does."""
+
+    def legacy(name, fill):
+        with h5py.File(path(name), "w") as file:
+            file.attrs["layer_names"], group = [b"dense"], file.create_group("dense")
+            group.attrs["weight_names"] = [b"dense/kernel:0"]
+            fill(group.create_group("dense"))
+
+    name, big = "kernel:0", (1 << 15, 1 << 14)
+    legacy("hostile-lzf.h5", lambda g: g.create_dataset(name, data=np.zeros((8, 8), "float32"), compression="lzf"))
+    legacy("hostile-huge.h5", lambda g: g.create_dataset(name, big, "float32", chunks=(64, 64)))
+    legacy("hostile-chunk.h5", lambda g: g.create_dataset(name, (4, 4), "float32", chunks=big, maxshape=(None, None)))
+    legacy("hostile-outside.h5", lambda g: g.create_dataset(name, (8,), "uint8", external=[("/etc/passwd", 0, 8)]))
+    legacy("hostile-link.h5", lambda g: g.__setitem__(name, h5py.ExternalLink("/etc/passwd", "/x")))
+    legacy("hostile-loop.h5", lambda g: g.__setitem__(name, h5py.SoftLink(f"/dense/dense/{name}")))
+    legacy("hostile-text.h5", lambda g: g.create_dataset(name, data="no numbers"))
+    layout = h5py.VirtualLayout((4,), "float32")
+    layout[:] = h5py.VirtualSource("/etc/passwd", "x", (4,))
+    legacy("hostile-virtual.h5", lambda g: g.create_virtual_dataset(name, layout))
+    with h5py.File(path("hostile-cycle.weights.h5"), "w") as file:
+        for group in ("layers/a", "layers/b"):
+            file.create_group(group)["layers"] = file["/"]
+
+
 def odd_file(path, model):
     """One file with everything that Keras itself seldom writes: number formats, filters, name lists in pieces."""
     layers = [layer for layer in model.layers if layer.weights]
@@ -128,10 +188,15 @@ def main():
     models["keras2"].save_weights(path("keras2.weights-only.h5"))
     if not full:
         odd_file(path("odd.h5"), models["keras3"])
-        with h5py.File(path("lzf.h5"), "w") as file:
-            file.attrs["layer_names"], group = [b"dense"], file.create_group("dense")
-            group.attrs["weight_names"] = [b"dense/kernel:0"]
-            group.create_dataset("dense/kernel:0", data=np.zeros((8, 8), "float32"), compression="lzf")
+        for name, build in (("tiny", tiny), ("nested", nested)):
+            for version, keras in ((3, keras3), (2, keras2)):
+                model = models[f"{name}{version}"] = build(keras)
+                model.set_weights(random_weights(model, 64))
+                model.save(path(f"{name}{version}.h5"))
+                model.save(path(f"{name}{version}.keras"))
+        models["tiny3"].save_weights(path("tiny.weights.h5"))
+        old_layout(path("tiny.weights.h5"), path("tiny-old.weights.h5"))
+        hostile_files(path)
 
     x = picture(shape, 2)
     logits, probabilities = outputs(keras3, models["keras3"], x)
@@ -139,7 +204,11 @@ def main():
     print("Keras 2 from Keras 3, relative to the range:", np.abs(other - logits).max() / np.ptp(logits))
     with open(path("expected.json"), "w") as file:
         expected = dict(inputShape=shape, classes=classes, filters=filters, keras=keras3.__version__)
-        json.dump(dict(**expected, logits=logits.tolist(), probabilities=probabilities.tolist()), file)
+        expected |= dict(logits=logits.tolist(), probabilities=probabilities.tolist())
+        if not full:
+            expected["nested"] = models["nested3"].predict(picture((8, 8, 3), 2), verbose=0).tolist()
+            expected["tiny"] = models["tiny3"].predict(picture((4, 4, 3), 2), verbose=0).tolist()
+        json.dump(expected, file)
     if not full:
         for name in sorted(os.listdir(folder)):
             if name.endswith((".h5", ".keras")):

@@ -75,6 +75,7 @@ export type {
   TuneResult,
 } from './tune/index.ts';
 export { dimensionOf, tune } from './tune/index.ts';
+export { writeKerasH5 } from './weights/keras/write-keras.ts';
 // Of the same names as a page's, these also take paths; and all but the first, URLs and names of public weights.
 export { openWeights } from './weights/node/open-path.ts';
 export type { WeightsSource } from './weights/node/pretrained.ts';

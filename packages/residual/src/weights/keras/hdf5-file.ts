@@ -9,7 +9,7 @@ import { LazyFile } from './lazy-file.ts';
 import { EndedCall, watched } from './watchdog.ts';
 
 /** Values are read so many bytes at a time: HDF5's memory is never given back, and a call must end soon. */
-const SLAB = 2 ** 22;
+const SLAB = 2 ** 20;
 
 interface Session {
   readonly library: Hdf5Library;
@@ -48,10 +48,9 @@ export class Hdf5File {
       } catch (error) {
         result = { error };
       }
-      if ('error' in result && result.error instanceof EndedCall) {
-        if (result.error.hopeless) throw this.#end(`is damaged: reading it ${result.error.message}`);
-        ended++;
-      } else if (lazy.starved && !library.broken) {
+      if ('error' in result && library.broken) {
+        ended = this.#again(result.error, library, ended);
+      } else if (lazy.starved) {
         await lazy.fetch(tries);
       } else {
         lazy.trim();
@@ -95,6 +94,7 @@ export class Hdf5File {
     for (let tries = 0, ended = 0; ; tries++) {
       const library = await hdf5Library();
       library.users++;
+      library.served++;
       const lazy = new LazyFile(library.module, this.source);
       this.#session = { library, lazy, id: -1n };
       try {
@@ -109,11 +109,18 @@ export class Hdf5File {
         return this.#session;
       } catch (error) {
         this.#drop();
-        if (!(error instanceof EndedCall)) throw this.#translated(error);
-        if (error.hopeless) throw this.#end(`is damaged: opening it ${error.message}`);
-        ended++;
+        if (!library.broken) throw this.#translated(error);
+        ended = this.#again(error, library, ended);
       }
     }
+  }
+
+  /** After the library has stopped: whether to begin again, in a fresh one, and with how much more time. */
+  #again(error: unknown, { served }: Hdf5Library, ended: number): number {
+    if (error instanceof EndedCall && !error.hopeless) return ended + 1;
+    // An earlier file may have left it in disorder.
+    if (served > 1) return ended;
+    throw this.#end(`is damaged: HDF5 ${error instanceof EndedCall ? error.message : 'stops on it'}`);
   }
 
   #end(reason: string): WeightsError {

@@ -97,6 +97,8 @@ export class Hdf5Library {
   readonly module: Hdf5Module;
   /** Files open at the moment. */
   users = 0;
+  /** Files opened so far: what goes wrong with the first is that file's own fault. */
+  served = 0;
   #broken = false;
   #errors = 0;
 

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { WeightsError } from '../errors.ts';
 import { show } from '../reader.ts';
 import { field } from './class-names.ts';
-import { checkGraph, inboundNodes, tensorRefs } from './model-graph.ts';
+import { checkGraph, inboundNodes, inTfjsCount, isModelClass, tensorRefs } from './model-graph.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -74,23 +74,31 @@ export function tfjsConfig(model: unknown, who: string, depth = 0): TfjsConfig {
     const known = 'a model must be Functional or Sequential';
     throw new WeightsError(`${who}: ${known}, is ${show(String(className))}: build it in code and load weights alone`);
   }
-  const layers = list(field(config, 'layers'), who).map((layer) => ({
+  const described = list(field(config, 'layers'), who);
+  const wired = described.map((layer) => ({
     ...layerOf(layer, who, depth),
     name: nameOf(layer, who),
-    inbound_nodes: inboundNodes(field(layer, 'inbound_nodes'), `${who}: layer ${show(nameOf(layer, who))}`),
+    nodes: inboundNodes(field(layer, 'inbound_nodes'), `${who}: layer ${show(nameOf(layer, who))}`),
+  }));
+  const isKeras3 = described.some((layer) => field(field(field(layer, 'inbound_nodes'), '0'), 'args') !== undefined);
+  const inner = wired.filter((layer) => isKeras3 && isModelClass(layer.class_name)).map(({ name }) => name);
+  const counted = inTfjsCount(new Set(inner));
+  const layers = wired.map(({ nodes, ...layer }) => ({
+    ...layer,
+    inbound_nodes: nodes.map((node) => node.map(counted)),
   }));
   const ends = {
     input_layers: tensorRefs(field(config, 'input_layers'), who),
-    output_layers: tensorRefs(field(config, 'output_layers'), who),
+    output_layers: tensorRefs(field(config, 'output_layers'), who).map(counted),
   };
   checkGraph(layers, [...ends.input_layers, ...ends.output_layers], who);
-  return { class_name: 'Functional', config: { name: field(config, 'name') ?? 'model', layers, ...ends } };
+  return { class_name: 'Model', config: { name: field(config, 'name') ?? 'model', layers, ...ends } };
 }
 
 function layerOf(layer: unknown, who: string, depth: number): TfjsConfig {
   const className = field(layer, 'class_name');
   if (typeof className !== 'string') throw new WeightsError(`${who}: a layer of its model has no class_name`);
-  if (['Functional', 'Model', 'Sequential'].includes(className)) return tfjsConfig(layer, who, depth + 1);
+  if (isModelClass(className)) return tfjsConfig(layer, who, depth + 1);
   const name = nameOf(layer, who);
   if (!Object.hasOwn(tf.serialization.SerializationMap.getMap().classNameMap, className)) {
     const layerClass = String(field(layer, 'registered_name') ?? className);
@@ -99,6 +107,8 @@ function layerOf(layer: unknown, who: string, depth: number): TfjsConfig {
   const config: Record<string, unknown> = { name };
   for (const [key, value] of Object.entries(field(layer, 'config') as object)) {
     if (DROPPED.has(key)) continue;
+    // Keras 2 writes what the layer inherits; its kernels have names of their own.
+    if (className === 'SeparableConv2D' && /^kernel_(?:init|reg|con)/.test(key)) continue;
     // LeakyReLU's slope has another name in TF.js; elsewhere it must be none.
     const [option, allowed] = className === 'LeakyReLU' && key === 'negative_slope' ? ['alpha'] : [key, ONLY[key]];
     if (Object.hasOwn(ONLY, key) && allowed) {

@@ -71,8 +71,22 @@ function isRef(value: unknown): value is [string, number, number] {
   return typeof layer === 'string' && index(node) && index(tensor);
 }
 
+export const isModelClass = (className: unknown): boolean =>
+  className === 'Functional' || className === 'Model' || className === 'Sequential';
+
+/**
+ * Keras 3 counts the calls of a model within a model from 0; Keras 2 and TF.js have the model's own inputs as call 0.
+ */
+export function inTfjsCount(models: ReadonlySet<string>) {
+  return <T extends readonly [string, number, ...unknown[]]>(ref: T): T => {
+    const [layer, node, ...rest] = ref;
+    return models.has(layer) ? ([layer, node + 1, ...rest] as unknown as T) : ref;
+  };
+}
+
 export interface WiredLayer {
   readonly name: string;
+  readonly class_name: string;
   readonly inbound_nodes: readonly InboundNode[];
 }
 
@@ -83,10 +97,10 @@ export interface WiredLayer {
  */
 export function checkGraph(layers: readonly WiredLayer[], outputs: readonly TensorRef[], who: string): void {
   const calls = new Map<string, number>();
-  for (const { name, inbound_nodes } of layers) {
+  for (const { name, class_name, inbound_nodes } of layers) {
     if (calls.has(name)) throw new WeightsError(`${who}: two layers of its model are named ${show(name)}`);
-    // An input layer is its own first call.
-    calls.set(name, inbound_nodes.length === 0 ? 1 : 0);
+    // An input layer is its own first call; a model's first is that of its own inputs.
+    calls.set(name, inbound_nodes.length === 0 || isModelClass(class_name) ? 1 : 0);
   }
   const ready = ([layer, node]: readonly [string, number, ...unknown[]]) => (calls.get(layer) ?? 0) > node;
   let waiting = layers.flatMap(({ name, inbound_nodes }) => inbound_nodes.map((node) => ({ name, node })));

@@ -17,6 +17,9 @@ export interface Expected {
   /** Of the two pictures, [2, classes]. */
   readonly logits: number[][];
   readonly probabilities: number[][];
+  /** Outputs of the smaller networks. */
+  readonly nested: number[][];
+  readonly tiny: number[][];
 }
 
 export const expected = JSON.parse(file('expected.json').toString()) as Expected;
