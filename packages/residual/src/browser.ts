@@ -152,6 +152,9 @@ export { kerasH5 } from './weights/keras/write-keras.ts';
 export type { LoadOptions, LoadReport } from './weights/load.ts';
 export { loadWeights } from './weights/load.ts';
 export type { WeightMapName } from './weights/maps/index.ts';
+export type { OnnxEdge, OnnxNode, OnnxValue } from './weights/onnx/nodes.ts';
+export type { OnnxFile } from './weights/onnx/onnx.ts';
+export { readOnnx } from './weights/onnx/onnx.ts';
 export type { OpenWeightsOptions } from './weights/open.ts';
 export { openWeights } from './weights/open.ts';
 export { pretrained } from './weights/page.ts';
@@ -163,3 +166,7 @@ export type { NamedValues, SafetensorsOptions } from './weights/safetensors-writ
 export { safetensors } from './weights/safetensors-writer.ts';
 export type { ByteSource } from './weights/source.ts';
 export type { StoredType, WeightFile, WeightFormat, WeightTensor } from './weights/tensor.ts';
+export type { TensorflowFile, TensorflowTensor } from './weights/tensorflow/tensorflow.ts';
+export { readTensorflow } from './weights/tensorflow/tensorflow.ts';
+export type { TfjsFile } from './weights/tfjs/tfjs.ts';
+export { readTfjs } from './weights/tfjs/tfjs.ts';
