@@ -83,11 +83,13 @@ async function openFor({ plan, info, folder }: LoadedRun, values: EvaluateValues
       throw new CommandError(`${folder} does not say what it was trained on`, 'name the images: --data DATA');
     return openPlanned(plan);
   }
-  const { inputShape, resize } = info.preprocessing;
+  const { inputShape, resize, crop, interpolation } = info.preprocessing;
   return openData(values.data, {
     size: [inputShape[0], inputShape[1]],
     channels: inputShape[2] === 1 ? 1 : 3,
     resize,
+    crop,
+    interpolation,
     // Nothing is held out of images that this model was not trained on, unless that part is asked for.
     ...(values.split === 'validation' ? {} : { validation: 0 }),
   });

@@ -32,7 +32,8 @@ async function predictChunk(model: LayersModel, info: ModelInfo, files: readonly
   const { preprocessing } = info;
   const [height, width, channels] = preprocessing.inputShape;
   const length = height * width * channels;
-  const options = { size: [height, width], channels: channels === 1 ? 1 : 3, resize: preprocessing.resize } as const;
+  const { resize, crop, interpolation } = preprocessing;
+  const options = { size: [height, width], channels: channels === 1 ? 1 : 3, resize, crop, interpolation } as const;
   const pictures = await Promise.all(
     files.map(async (file) => {
       try {

@@ -12,7 +12,7 @@ import type { WeightsValues } from './weights-run.ts';
 
 export async function list(names: readonly string[], values: WeightsValues): Promise<number> {
   if (names.length > 0) throw new UsageError(`residual weights list takes no argument '${names[0]}'`);
-  const here = await Promise.all(weightsEntries.map((entry) => weightsOnDisk(entry)));
+  const here = await Promise.all(weightsEntries.map((entry) => weightsOnDisk(entry, { quick: true })));
   if (values.json === true) {
     const rows = weightsEntries.map((entry, i) => ({ ...entry, path: here[i] ?? null }));
     process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
@@ -54,7 +54,7 @@ export function listLines(
     ...tableLines(head, rows, style),
     '',
     style.dim('top-1: percent right on ImageNet-1K, as published (fashion-mnist: on its own test images)'),
-    style.dim('v2: normalises before each convolution, as no network here does: to inspect, not to load'),
+    style.dim('v2: a network of its own kind, which normalises before each convolution (preactivation)'),
     `${residual} weights fetch NAME downloads one`,
   ];
 }

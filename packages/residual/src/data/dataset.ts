@@ -15,6 +15,17 @@ export type ResizeMode = 'cover' | 'contain' | 'stretch';
 /** How pixels between pixels are found when a picture is scaled; all but `nearest` average what they shrink. */
 export type Interpolation = 'nearest' | 'bilinear' | 'bicubic' | 'lanczos';
 
+/** The finer points of bringing a picture to a size. */
+export interface ResizeDetails {
+  /**
+   * The part of the resized picture's sides that is kept, cut out of its centre, 0 < crop ≤ 1: at 224 pixels, 0.875
+   * resizes to 256 and cuts 224 out, as ImageNet's networks are evaluated. Default 1, all of it.
+   */
+  readonly crop?: number | undefined;
+  /** Default `lanczos`. */
+  readonly interpolation?: Interpolation | undefined;
+}
+
 /** A file that could not be used, and why. */
 export interface SkippedFile {
   readonly path: string;
@@ -89,7 +100,7 @@ export interface ProduceOptions {
 }
 
 /** A data set in the parts that training needs. */
-export interface Splits {
+export interface Splits extends ResizeDetails {
   readonly classes: readonly string[];
   readonly imageShape: ImageShape;
   /** How pictures of other sizes are brought to `imageShape`: part of the model's preprocessing. Default `cover`. */

@@ -23,13 +23,15 @@ import { toTransform } from './transforms.ts';
 
 /** How `openData` should open the data. */
 export function dataOptionsOf({ data, training }: Recipe): OpenOptions {
-  const { size, channels, resize, validation, test } = data;
+  const { size, channels, resize, crop, interpolation, validation, test } = data;
   return {
     resize,
     test,
     seed: training.seed,
     ...(size === undefined ? {} : { size }),
     ...(channels === undefined ? {} : { channels }),
+    ...(crop === undefined ? {} : { crop }),
+    ...(interpolation === undefined ? {} : { interpolation }),
     ...(validation === undefined ? {} : { validation }),
   };
 }

@@ -1,6 +1,7 @@
 /** Which network and which pictures some weights are of, as keys of a recipe: what fine-tuning builds when it is told
  *  nothing else. */
 
+import type { ResizeDetails } from '../data/dataset.ts';
 import type { ModelInfo } from '../models/info.ts';
 import { modelNames } from '../models/registry.ts';
 import { describeModel } from '../models/saved-model.ts';
@@ -26,12 +27,20 @@ async function ofSavedModel(folder: string): Promise<Keys> {
   return { ...pictures(info), ...network(info, weights) };
 }
 
-function pictures({ preprocessing: { inputShape, resize } }: ModelInfo): Keys {
+function pictures({ preprocessing: { inputShape, resize, ...details } }: ModelInfo): Keys {
   const [height, width, channels] = inputShape;
   return {
     'data.size': height === width ? height : [height, width],
     ...(channels === 1 || channels === 3 ? { 'data.channels': channels } : {}),
     'data.resize': resize,
+    ...finer(details),
+  };
+}
+
+function finer({ crop, interpolation }: ResizeDetails): Keys {
+  return {
+    ...(crop === undefined || crop === 1 ? {} : { 'data.crop': crop }),
+    ...(interpolation === undefined ? {} : { 'data.interpolation': interpolation }),
   };
 }
 
@@ -55,10 +64,10 @@ function network(
 
 /** A file tells by its tensors; the registry knows besides which pictures it is for. */
 async function ofFile(given: string): Promise<Keys> {
-  const { file, size } = await openPretrained(given);
+  const { file, size, preprocessing = {} } = await openPretrained(given);
   try {
     const { fits } = identify(file);
-    const pictures = size === undefined ? {} : { 'data.size': size };
+    const pictures = { ...(size === undefined ? {} : { 'data.size': size }), ...finer(preprocessing) };
     if (fits === undefined) return pictures;
     const { width, stem, channels, convention, preactivation = false } = fits.dimensions;
     return {

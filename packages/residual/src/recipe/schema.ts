@@ -27,6 +27,17 @@ const data = z.strictObject({
   resize: choice('how images of another shape are brought to the size', ['cover', 'contain', 'stretch']).default(
     'cover',
   ),
+  crop: number('part of the resized sides that is kept, cut from the centre; 0.875 resizes to 256 and cuts 224', {
+    min: 0,
+    max: 1,
+    above: true,
+  }).exactOptional(),
+  interpolation: choice('how pixels are found when an image is resized; default lanczos', [
+    'nearest',
+    'bilinear',
+    'bicubic',
+    'lanczos',
+  ]).exactOptional(),
   validation: number('part of each class held out for validation; default 0.1, or 0.2 for a folder of pictures', {
     min: 0,
     max: 1,

@@ -174,7 +174,9 @@ export async function settingsOf(model: LayersModel, data: Splits, options: Trai
   const validated = data.validation !== undefined && data.validation.size > 0;
   check(validated || !monitor.startsWith('validation'), 'reduceOnPlateau needs a validation set to watch', monitor);
   const loss = lossOf(options);
-  const preprocessing = { inputShape: data.imageShape, resize: data.resize ?? 'cover', mean, std };
+  const { imageShape: inputShape, resize = 'cover', crop = 1, interpolation } = data;
+  const details = { ...(crop === 1 ? {} : { crop }), ...(interpolation === undefined ? {} : { interpolation }) };
+  const preprocessing = { inputShape, resize, ...details, mean, std };
   return {
     options,
     batchSize,

@@ -1,13 +1,13 @@
 /** From an image file's bytes to the network's: the one way, for training and prediction alike, so that they see the
  *  same picture. JPEG, PNG, WebP, AVIF, GIF and TIFF through sharp (libvips), BMP through our own reader. */
 import { readFile } from 'node:fs/promises';
-import type { ResizeOptions, Sharp, default as SharpModule } from 'sharp';
+import type { Region, ResizeOptions, Sharp, default as SharpModule } from 'sharp';
 import type { RawPixels } from '../bmp.ts';
 import { decodeBmp } from '../bmp.ts';
-import type { ImageShape, Interpolation, ResizeMode } from '../dataset.ts';
+import type { ImageShape, ResizeDetails, ResizeMode } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 
-export interface DecodeOptions {
+export interface DecodeOptions extends ResizeDetails {
   /** Height and width in pixels; one number for a square. Default 224. */
   readonly size?: number | readonly [height: number, width: number];
   /** 3 for colour (grey pictures are repeated), 1 for grey. Default 3. */
@@ -22,17 +22,18 @@ const KERNELS = { nearest: 'nearest', bilinear: 'linear', bicubic: 'cubic', lanc
 /**
  * Decodes one image file, or its bytes, to bytes 0–255, height × width × channels. The EXIF orientation is applied,
  * transparency is laid on white, any colour space becomes sRGB (or its luminance), 16 bits become 8, of an animation the
- * first frame is taken. Scaling is Lanczos; for large JPEGs the decoder itself skips what the size does not need.
+ * first frame is taken. Scaling is Lanczos unless `interpolation` says otherwise; for large JPEGs the decoder itself skips what the size does not need.
  *
  * @throws DataError, in one line, for what is not a readable image
  */
 export async function decodeImage(input: string | Uint8Array, options: DecodeOptions = {}): Promise<Uint8Array> {
   const shape = targetShape(options);
+  checkDetails(options);
   const name = typeof input === 'string' ? input : 'image';
   try {
     const bytes =
       typeof input === 'string' ? await readFile(input).catch((e) => Promise.reject(fileProblem(e))) : input;
-    return await decodeBytes(bytes, shape, options.resize ?? 'cover');
+    return await decodeBytes(bytes, shape, options.resize ?? 'cover', options);
   } catch (error) {
     throw error instanceof DataError ? new DataError(`${name}: ${error.message}`) : error;
   }
@@ -43,9 +44,9 @@ export async function decodeBytes(
   bytes: Uint8Array,
   shape: ImageShape,
   resize: ResizeMode,
-  interpolation?: Interpolation,
+  details: ResizeDetails = {},
 ): Promise<Uint8Array> {
-  return (await fit(await open(bytes), fitting(shape, resize, interpolation), shape[2])).data;
+  return (await fit(await open(bytes), fitting(shape, resize, details), shape[2], cutOf(shape, details))).data;
 }
 
 /** At its own shape, with at most `shortSide` pixels on its short side: for crops that need more than the network's. */
@@ -74,28 +75,47 @@ export async function decodePixels(
   pixels: RawPixels,
   shape: ImageShape,
   resize: ResizeMode,
-  interpolation?: Interpolation,
+  details: ResizeDetails = {},
 ): Promise<Uint8Array> {
-  return (await fit(raw(await loadSharp(), pixels), fitting(shape, resize, interpolation), shape[2])).data;
+  const image = raw(await loadSharp(), pixels);
+  return (await fit(image, fitting(shape, resize, details), shape[2], cutOf(shape, details))).data;
 }
 
 function raw(sharp: typeof SharpModule, { data, width, height, channels }: RawPixels): Sharp {
   return sharp(data, { raw: { width, height, channels } });
 }
 
-function fitting(
-  [height, width]: ImageShape,
-  resize: ResizeMode,
-  interpolation: Interpolation = 'lanczos',
-): ResizeOptions {
-  return { width, height, fit: FITS[resize], background: '#000', kernel: KERNELS[interpolation] };
+function fitting(shape: ImageShape, resize: ResizeMode, details: ResizeDetails): ResizeOptions {
+  const [height, width] = beforeCut(shape, details);
+  return { width, height, fit: FITS[resize], background: '#000', kernel: KERNELS[details.interpolation ?? 'lanczos'] };
+}
+
+/** Height and width that a picture is resized to before its centre is cut out. Rounded down, as timm does. */
+function beforeCut([height, width]: ImageShape, { crop = 1 }: ResizeDetails): readonly [number, number] {
+  const longer = (side: number) => Math.floor(side / crop + 1e-6); // 224 / (224 / 232) must be 232
+  return [longer(height), longer(width)];
+}
+
+function cutOf(shape: ImageShape, details: ResizeDetails): Region | undefined {
+  const [height, width] = shape;
+  const [before, across] = beforeCut(shape, details);
+  if (before === height && across === width) return undefined;
+  return { height, width, top: Math.floor((before - height) / 2), left: Math.floor((across - width) / 2) };
+}
+
+/** @throws DataError for a crop outside 0–1 or an unknown interpolation */
+export function checkDetails({ crop = 1, interpolation = 'lanczos' }: ResizeDetails): void {
+  if (!(crop > 0 && crop <= 1)) throw new DataError(`crop must be greater than 0 and at most 1, received ${crop}`);
+  if (!Object.hasOwn(KERNELS, interpolation)) {
+    throw new DataError(`interpolation must be one of ${Object.keys(KERNELS).join(', ')}; received '${interpolation}'`);
+  }
 }
 
 /** With four channels, transparency is kept as the fourth instead of being laid on white. */
-async function fit(image: Sharp, size: ResizeOptions, channels: number): Promise<DecodedPicture> {
+async function fit(image: Sharp, size: ResizeOptions, channels: number, cut?: Region): Promise<DecodedPicture> {
   const opaque = channels === 4 ? image.toColourspace('srgb').ensureAlpha() : image.flatten({ background: '#fff' });
-  const { data, info } = await opaque
-    .resize(size)
+  const resized = opaque.resize(size);
+  const { data, info } = await (cut === undefined ? resized : resized.extract(cut))
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })

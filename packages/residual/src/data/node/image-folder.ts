@@ -1,9 +1,9 @@
 /** A folder of images as a data set: each sub-folder is a class. Files are decoded when they are needed, on threads. */
 import { join } from 'node:path';
-import type { ImageShape, ResizeMode, SkippedFile, Splits } from '../dataset.ts';
+import type { ImageShape, ResizeDetails, ResizeMode, SkippedFile, Splits } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import { stratifiedSplit } from '../split.ts';
-import { loadSharp, targetShape } from './decode.ts';
+import { checkDetails, loadSharp, targetShape } from './decode.ts';
 import { groupCopies } from './duplicates.ts';
 import { holdOut } from './memory-splits.ts';
 import type { ClassFolder, FoundFile } from './scan.ts';
@@ -11,7 +11,7 @@ import { mustBeFolder, scanClasses, subfolders } from './scan.ts';
 import type { FileSource } from './source.ts';
 import { WorkerDataset } from './worker-dataset.ts';
 
-export interface ImageFolderOptions {
+export interface ImageFolderOptions extends ResizeDetails {
   /** Height and width in pixels; one number for a square. Default 224. */
   readonly size?: number | readonly [height: number, width: number];
   /** 3 for colour, 1 for grey. Default 3. */
@@ -52,7 +52,8 @@ interface Part {
  */
 export async function imageFolder(path: string, options: ImageFolderOptions = {}): Promise<Splits> {
   const shape = targetShape(options);
-  const { resize = 'cover', seed = 0 } = options;
+  const { resize = 'cover', seed = 0, crop, interpolation } = options;
+  checkDetails(options);
   await mustBeFolder(path);
   await loadSharp();
   const folders = partFolders(await subfolders(path), await subfolders(join(path, 'train')).catch(() => []));
@@ -74,13 +75,16 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
   const [rest, test] = cut({ ...whole, groups }, fractions.test, seed);
   const [train, held] = cut(rest, validation, seed + 1);
 
-  const dataset = (name: string, part: Part) => toDataset(`${path}/${name}`, part, classes, shape, resize);
+  const dataset = (name: string, part: Part) =>
+    toDataset(`${path}/${name}`, part, { classes, shape, resize, crop, interpolation });
   const validationPart = ownValidation ?? (held.files.length > 0 ? held : undefined);
   const testPart = ownTest ?? (test.files.length > 0 ? test : undefined);
   return {
     classes,
     imageShape: shape,
     resize,
+    crop,
+    interpolation,
     train: dataset('train', train),
     ...(validationPart === undefined ? {} : { validation: dataset('validation', validationPart) }),
     ...(testPart === undefined ? {} : { test: dataset('test', testPart) }),
@@ -129,16 +133,20 @@ function cut(part: Part, fraction: number, seed: number): readonly [kept: Part, 
   return [choose(kept, part.skipped), choose(held, [])];
 }
 
-function toDataset(name: string, part: Part, classes: readonly string[], shape: ImageShape, resize: ResizeMode) {
+interface Wanted extends ResizeDetails {
+  readonly classes: readonly string[];
+  readonly shape: ImageShape;
+  readonly resize: ResizeMode;
+}
+
+function toDataset(name: string, part: Part, wanted: Wanted) {
   const { root, files, labels, skipped } = part;
   const source: FileSource = {
     kind: 'files',
     root,
     paths: files.map(({ path }) => path),
     labels,
-    classes,
-    shape,
-    resize,
+    ...wanted,
   };
   return new WorkerDataset(name, source, skipped);
 }

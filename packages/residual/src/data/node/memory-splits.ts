@@ -1,13 +1,13 @@
 /** Splits of a data set that fits in memory: its pixels lie once in shared memory, whichever parts and threads use them. */
-import type { ImageShape, ResizeMode, Splits } from '../dataset.ts';
+import type { ImageShape, ResizeDetails, ResizeMode, Splits } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import { stratifiedSplit } from '../split.ts';
-import { loadSharp, targetShape } from './decode.ts';
+import { checkDetails, loadSharp, targetShape } from './decode.ts';
 import type { MemorySource, ResizedImages } from './source.ts';
-import { sameShape } from './source.ts';
+import { isAsStored } from './source.ts';
 import { WorkerDataset } from './worker-dataset.ts';
 
-export interface MemoryOptions {
+export interface MemoryOptions extends ResizeDetails {
   /** Height and width in pixels that the images are brought to; one number for a square. Default: as stored. */
   readonly size?: number | readonly [height: number, width: number];
   /** Default: as stored. */
@@ -41,10 +41,12 @@ export async function memorySplits(
   parts: { readonly train: LabelledPixels; readonly test?: LabelledPixels | undefined },
   options: MemoryOptions,
 ): Promise<Splits> {
-  const { resize = 'cover', seed = 0 } = options;
+  const { resize = 'cover', seed = 0, crop, interpolation } = options;
   const { size = [stored[0], stored[1]], channels = stored[2] === 1 ? 1 : 3 } = options;
   const shape = targetShape({ size, channels });
-  if (!sameShape(shape, stored)) await loadSharp(); // must be loaded here before a worker loads it
+  checkDetails(options);
+  const asStored = isAsStored({ stored, shape, crop });
+  if (!asStored) await loadSharp(); // must be loaded here before a worker loads it
   const part = (suffix: string, { pixels, labels }: LabelledPixels, rows: Int32Array) => {
     const wrong = labels.find((label) => label >= classes.length);
     if (wrong !== undefined) {
@@ -60,7 +62,9 @@ export async function memorySplits(
       classes,
       shape,
       resize,
-      resized: sameShape(shape, stored) ? undefined : roomFor(rows.length, shape),
+      crop,
+      interpolation,
+      resized: asStored ? undefined : roomFor(rows.length, shape),
     };
     return new WorkerDataset(`${name}/${suffix}`, source);
   };
@@ -79,6 +83,8 @@ export async function memorySplits(
     classes,
     imageShape: shape,
     resize,
+    crop,
+    interpolation,
     train: part('train', parts.train, ofRest(forValidation.kept)),
     ...(forValidation.held.length > 0
       ? { validation: part('validation', parts.train, ofRest(forValidation.held)) }

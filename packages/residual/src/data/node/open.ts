@@ -1,6 +1,6 @@
 /** One door for every data set: recognises what a path holds and calls its reader. */
 import { join } from 'node:path';
-import type { ResizeMode, Splits } from '../dataset.ts';
+import type { ResizeDetails, ResizeMode, Splits } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import { cifarReader } from './cifar-files.ts';
 import { fashionMnist } from './embedded.ts';
@@ -8,7 +8,7 @@ import { kindOf, namesIn } from './files.ts';
 import { looksLikeMnist, mnist } from './idx-files.ts';
 import { imageFolder } from './image-folder.ts';
 
-export interface OpenOptions {
+export interface OpenOptions extends ResizeDetails {
   /** Default: as stored for sets of one size, 224 for a folder of images. */
   readonly size?: number | readonly [height: number, width: number];
   /** Default: as stored, or 3. */

@@ -4,20 +4,18 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Picture } from '../../augment/transform.ts';
-import type { ImageShape, Interpolation, ResizeMode, SkippedFile } from '../dataset.ts';
+import type { ImageShape, ResizeDetails, ResizeMode, SkippedFile } from '../dataset.ts';
 import { DataError } from '../errors.ts';
 import type { DecodedSamples } from '../produce.ts';
 import { samplesByClass } from '../split.ts';
 import { decodeBytes, decodeLarge, decodePixels, fileProblem } from './decode.ts';
 
-interface Target {
+interface Target extends ResizeDetails {
   readonly labels: Int32Array;
   readonly classes: readonly string[];
   /** The size that samples are brought to. */
   readonly shape: ImageShape;
   readonly resize: ResizeMode;
-  /** Default `lanczos`. */
-  readonly interpolation?: Interpolation;
 }
 
 /** Decoded images in memory that all threads share. */
@@ -103,7 +101,7 @@ export class SampleReader {
   async each(requested: Int32Array, options: ReadOptions, use: UseSample): Promise<void> {
     const { source } = this;
     const { corrupt, decodeSize, cancelled = () => false } = options;
-    if (source.kind === 'memory' && (decodeSize !== undefined || sameShape(source.stored, source.shape))) {
+    if (source.kind === 'memory' && (decodeSize !== undefined || isAsStored(source))) {
       const [height, width, channels] = source.stored;
       if (channels === source.shape[2]) {
         const length = height * width * channels;
@@ -168,7 +166,7 @@ export class SampleReader {
     }
     if (decodeSize !== undefined) return decodeLarge(bytes, decodeSize, channels);
     return {
-      data: await decodeBytes(bytes, source.shape, source.resize, source.interpolation),
+      data: await decodeBytes(bytes, source.shape, source.resize, source),
       height,
       width,
       channels,
@@ -187,13 +185,18 @@ export class SampleReader {
       source.pixels.subarray(source.rows[index] * length, (source.rows[index] + 1) * length),
     );
     const pixels = { data, height, width, channels: channels === 1 ? 1 : 3 } as const;
-    const image = await decodePixels(pixels, source.shape, source.resize, source.interpolation);
+    const image = await decodePixels(pixels, source.shape, source.resize, source);
     if (resized !== undefined && slot !== undefined) {
       slot.set(image);
       Atomics.store(resized.filled, index, 1);
     }
     return image;
   }
+}
+
+/** Whether stored images are what is wanted, without a change. */
+export function isAsStored({ stored, shape, crop = 1 }: Pick<MemorySource, 'stored' | 'shape' | 'crop'>): boolean {
+  return sameShape(stored, shape) && crop === 1;
 }
 
 export function sameShape(a: ImageShape, b: ImageShape): boolean {

@@ -221,7 +221,7 @@ test('silence is ended, before the answer and in its middle', async (t) => {
     answer.writeHead(200, { 'content-length': file.length, etag: '"a"' });
     answer.write(file.subarray(0, 100_000));
   });
-  await assertWhole(stuck.home, await download({ ...stuck.request, silence: 200 }));
+  await assertWhole(stuck.home, await download({ ...stuck.request, silence: 600 }));
   assert.deepEqual(ranges(stuck.server), ['whole', '100000-']);
 });
 

@@ -59,18 +59,23 @@ const LONGEST_WAIT = 15_000;
  * The path of a file in the cache, if it is there and whole: by its expected size and checksum, and by those that were
  * noted when it arrived. A file that was put there by hand is as good.
  *
+ * @param options.quick the size alone is enough, where it is known
+ *
  * @returns the path, `damaged` for a file that is not what it should be, or undefined
  */
 export async function cached(
   { home, key, file }: CachePlace,
   expected: Expected,
-  signal?: AbortSignal,
+  { signal, quick = false }: { readonly signal?: AbortSignal | undefined; readonly quick?: boolean } = {},
 ): Promise<{ readonly path: string } | { readonly damaged: string } | undefined> {
   const path = join(home, key, file);
   try {
-    if (!(await stat(path)).isFile()) return undefined;
+    const found = await stat(path);
+    if (!found.isFile()) return undefined;
+    const noted = await notedFor(join(home, key));
+    if (quick && found.size === (noted.size ?? expected.size)) return { path };
     const is = await measure(path, signal);
-    const damage = difference(is, await notedFor(join(home, key))) ?? difference(is, expected);
+    const damage = difference(is, noted) ?? difference(is, expected);
     return damage === undefined ? { path } : { damaged: damage };
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
@@ -129,20 +134,27 @@ export async function download(request: DownloadRequest): Promise<string> {
     return join(target, file);
   } catch (error) {
     await (keep ? part.release() : part.discard()).catch(() => {});
-    throw error;
+    throw signal?.aborted ? signal.reason : error;
   }
 }
 
-/** Removes a damaged file of an earlier time; one that is whole stays, and wins. */
+/** Removes a damaged file of an earlier time, or a folder without one; one that is whole stays, and wins. */
 async function makeWay(target: string, place: CachePlace, expected: Expected): Promise<void> {
   const before = await cached(place, expected);
-  if (before !== undefined && 'path' in before) return;
+  if (before === undefined ? !(await exists(target)) : 'path' in before) return;
   const aside = `${target}.part-old-${process.pid}`;
   const moved = await rename(target, aside).then(
     () => true,
     () => false,
   );
   if (moved) await rm(aside, { recursive: true, force: true });
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Asks until the part is whole; returns what it must be, with what the server announced. */

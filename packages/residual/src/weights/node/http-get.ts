@@ -59,7 +59,7 @@ export async function get(start: URL, options: GetOptions): Promise<Answer> {
 }
 
 /** Only to the web, and never from a safe connection to an open one. */
-function redirected(from: URL, location: string): URL {
+export function redirected(from: URL, location: string): URL {
   const to = URL.parse(location, from.href);
   const allowed = from.protocol === 'https:' ? ['https:'] : ['https:', 'http:'];
   if (to === null || !allowed.includes(to.protocol)) {

@@ -125,6 +125,7 @@ export class Part {
       await rm(join(this.folder, NOTES), { force: true });
       await writeFile(join(this.folder, FINISHED_NOTES), `${JSON.stringify(notes, null, 2)}\n`);
       await rename(this.folder, target);
+      own.delete(this.folder.slice(this.home.length + 1));
       return true;
     } catch (error) {
       const there = await stat(target).catch(() => undefined);

@@ -8,7 +8,7 @@ import { builder } from '../builder.ts';
 import { type LoadOptions, type LoadReport, loadWeights as loadOpened } from '../load.ts';
 import { knownPreprocessing } from '../preprocessing.ts';
 import { type OpenedWeights, type PretrainedOptions, pretrainedFrom } from '../pretrained.ts';
-import { preprocessingOfEntry as published } from '../registry/preprocessing.ts';
+import { preprocessingOf as published } from '../registry/preprocessing.ts';
 import type { WeightFile } from '../tensor.ts';
 import { openWeightsAt } from './open-path.ts';
 import { type ResolveOptions, resolveWeights } from './resolve.ts';

@@ -5,6 +5,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { WeightsError } from '../errors.ts';
 import { findWeights } from '../registry/find.ts';
+import { redirected } from './http-get.ts';
 import { networkError } from './network-errors.ts';
 import { type ResolveOptions, resolveWeights, weightsOnDisk } from './resolve.ts';
 import { type Behaviour, noise, sendFile, serve, serveProxy } from './testing/server.ts';
@@ -156,6 +157,42 @@ test('proxies of the environment are used, and those that NO_PROXY leaves out ar
     resolveWeights(url('d'), { ...options, env: { HTTP_PROXY: proxy.origin } }),
     /no network: .*refused \(HTTP_PROXY is http:\/\/127\.0\.0\.1:\d+\)$/,
   );
+});
+
+test('a damaged file is fetched again; where that fails, both are said', async (t) => {
+  const { server, options } = await setUp(t);
+  const url = `${server.origin}/w.bin`;
+  const { path } = await resolveWeights(url, options);
+  await writeFile(path, 'short');
+  assert.equal((await resolveWeights(url, options)).from, 'download');
+  await writeFile(path, noise(20_000, 7));
+  await server.close();
+  await assertFails(
+    resolveWeights(url, options),
+    /no network: .*; the file in the cache is damaged: it has the SHA-256/,
+  );
+});
+
+test('an empty folder in the place of a file, or one with something else, is no file', async (t) => {
+  const { server, cache, options } = await setUp(t);
+  const url = `${server.origin}/w.bin`;
+  const { path } = await resolveWeights(url, options);
+  for (const left of ['', 'other.txt']) {
+    await rm(dirname(path), { recursive: true });
+    await mkdir(dirname(path));
+    if (left !== '') await writeFile(join(dirname(path), left), 'x');
+    assert.deepEqual(await resolveWeights(url, options), { path, from: 'download' });
+    assert.deepEqual(new Uint8Array(await readFile(path)), file);
+  }
+  assert.equal((await readdir(cache)).length, 1);
+});
+
+test('a redirect never leads from a safe connection to an open one', () => {
+  const from = new URL('https://example.org/a/b');
+  assert.equal(redirected(from, '../c').href, 'https://example.org/c');
+  assert.equal(redirected(from, '//cdn.example.org/c').href, 'https://cdn.example.org/c');
+  assert.throws(() => redirected(from, 'http://example.org/c'), /leads to a http: address, which is not followed$/);
+  assert.equal(redirected(new URL('http://x.org'), 'https://y.org/').href, 'https://y.org/');
 });
 
 test('certificates that are not trusted are named as such', () => {

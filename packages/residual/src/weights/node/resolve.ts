@@ -67,10 +67,17 @@ export async function resolveWeights(given: string, options: ResolveOptions = {}
   });
 }
 
-/** An entry's file that is on this machine already; undefined where it is not, or is damaged. Asks no network. */
-export async function weightsOnDisk(entry: WeightsEntry, options: ResolveOptions = {}): Promise<string | undefined> {
+/**
+ * An entry's file that is on this machine already; undefined where it is not, or is damaged. Asks no network.
+ *
+ * @param options.quick only the size is compared, not the checksum. Default false
+ */
+export async function weightsOnDisk(
+  entry: WeightsEntry,
+  options: ResolveOptions & { readonly quick?: boolean } = {},
+): Promise<string | undefined> {
   if (entry.url === undefined) return packagedFile(entry);
-  const found = await cached(placeOf(entry, options), expectedOf(entry), options.signal);
+  const found = await cached(placeOf(entry, options), expectedOf(entry), options);
   return found !== undefined && 'path' in found ? found.path : undefined;
 }
 
@@ -113,7 +120,7 @@ async function bring(
   options: ResolveOptions,
 ): Promise<ResolvedWeights> {
   options.signal?.throwIfAborted();
-  const found = await cached(place, expected, options.signal);
+  const found = await cached(place, expected, { signal: options.signal });
   if (found !== undefined && 'path' in found) return { path: found.path, from: 'cache' };
   const { onProgress, signal, retries, backoff, silence, env } = options;
   try {

@@ -38,7 +38,7 @@ export interface WeightsEntry {
   readonly aliases: readonly string[];
   /** The network, as `createModel` calls it. */
   readonly architecture: ModelName;
-  /** BN and ReLU stand before the convolutions ("v2"): none of our networks, the file can only be looked into. */
+  /** BN and ReLU stand before the convolutions ("v2"): the network's option of that name. */
   readonly preactivation?: true;
   readonly format: WeightFormat;
   /** The file's own name. */

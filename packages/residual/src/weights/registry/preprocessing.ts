@@ -14,7 +14,7 @@ import { imagenetClasses } from './imagenet-classes.ts';
  * @param inputShape default: the size at which the entry was evaluated
  * @throws WeightsError where the file takes another number of channels
  */
-export function preprocessingOfEntry(
+export function preprocessingOf(
   { name, preprocessing }: Pick<WeightsEntry, 'name' | 'preprocessing'>,
   inputShape?: Preprocessing['inputShape'],
 ): Preprocessing {

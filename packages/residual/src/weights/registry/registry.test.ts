@@ -6,7 +6,7 @@ import { entryKey, fileNameOf, weightsCache } from '../node/cache-folder.ts';
 import { weightsEntries } from './entries.ts';
 import { findWeights, nearestWeights, weightsNames } from './find.ts';
 import { imagenetClasses, imagenetSynsets } from './imagenet-classes.ts';
-import { classesOf, preprocessingOfEntry } from './preprocessing.ts';
+import { classesOf, preprocessingOf } from './preprocessing.ts';
 
 test('names are unique, and found in any case', () => {
   const names = weightsNames();
@@ -48,7 +48,7 @@ for (const entry of weightsEntries) {
 test('preprocessing: the published one, at any size', () => {
   const torchvision = findWeights('torchvision');
   assert.ok(torchvision !== undefined);
-  assert.deepEqual(preprocessingOfEntry(torchvision), {
+  assert.deepEqual(preprocessingOf(torchvision), {
     inputShape: [224, 224, 3],
     resize: 'cover',
     crop: 0.875,
@@ -56,15 +56,15 @@ test('preprocessing: the published one, at any size', () => {
     mean: [0.485, 0.456, 0.406],
     std: [0.229, 0.224, 0.225],
   });
-  assert.deepEqual(preprocessingOfEntry(torchvision, [96, 128, 3]).inputShape, [96, 128, 3]);
+  assert.deepEqual(preprocessingOf(torchvision, [96, 128, 3]).inputShape, [96, 128, 3]);
   assert.throws(
-    () => preprocessingOfEntry(torchvision, [28, 28, 1]),
+    () => preprocessingOf(torchvision, [28, 28, 1]),
     (error) => error instanceof WeightsError && /takes pictures of 3 channels .* the model has 1$/.test(error.message),
   );
   // qubvel's network takes bytes as they are.
   const qubvel = findWeights('qubvel/resnet18');
   assert.ok(qubvel !== undefined);
-  const { mean, std } = preprocessingOfEntry(qubvel);
+  const { mean, std } = preprocessingOf(qubvel);
   for (const byte of [0, 1, 128, 255]) assert.ok(Math.abs((byte / 255 - mean[0]) / std[0] - byte) < 1e-9);
 });
 
