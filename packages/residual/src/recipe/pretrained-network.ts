@@ -27,19 +27,20 @@ async function ofSavedModel(folder: string): Promise<Keys> {
   return { ...pictures(info), ...network(info, weights) };
 }
 
-function pictures({ preprocessing: { inputShape, resize, ...details } }: ModelInfo): Keys {
+function pictures({ preprocessing: { inputShape, resize, crop, interpolation } }: ModelInfo): Keys {
   const [height, width, channels] = inputShape;
   return {
     'data.size': height === width ? height : [height, width],
     ...(channels === 1 || channels === 3 ? { 'data.channels': channels } : {}),
     'data.resize': resize,
-    ...finer(details),
+    ...details({ crop, interpolation }),
   };
 }
 
-function finer({ crop, interpolation }: ResizeDetails): Keys {
+/** The finer points of resizing, where they are not the usual ones. */
+function details({ crop = 1, interpolation }: ResizeDetails): Keys {
   return {
-    ...(crop === undefined || crop === 1 ? {} : { 'data.crop': crop }),
+    ...(crop === 1 ? {} : { 'data.crop': crop }),
     ...(interpolation === undefined ? {} : { 'data.interpolation': interpolation }),
   };
 }
@@ -67,7 +68,7 @@ async function ofFile(given: string): Promise<Keys> {
   const { file, size, preprocessing = {} } = await openPretrained(given);
   try {
     const { fits } = identify(file);
-    const pictures = { ...(size === undefined ? {} : { 'data.size': size }), ...finer(preprocessing) };
+    const pictures = { ...(size === undefined ? {} : { 'data.size': size }), ...details(preprocessing) };
     if (fits === undefined) return pictures;
     const { width, stem, channels, convention, preactivation = false } = fits.dimensions;
     return {

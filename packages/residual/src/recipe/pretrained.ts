@@ -38,7 +38,10 @@ export async function takeWeights(
 ): Promise<Pretrained> {
   const { file, preprocessing } = await openPretrained(given, options);
   try {
-    const report = await loadWeights(model, file, preprocessing === undefined ? {} : { preprocessing });
+    const report = await loadWeights(model, file, {
+      channels: 'adapt',
+      ...(preprocessing === undefined ? {} : { preprocessing }),
+    });
     const taken = { lines: reportLines(report), normalization: report.preprocessing };
     known.set(model, taken);
     return taken;
