@@ -29,7 +29,9 @@ export interface Size {
 const later: Plugin = {
   name: 'later',
   setup({ onResolve }) {
-    onResolve({ filter: /^[^.]/ }, ({ kind, path }) => (kind === 'dynamic-import' ? { path, external: true } : undefined));
+    onResolve({ filter: /^[^.]/ }, ({ kind, path }) =>
+      kind === 'dynamic-import' ? { path, external: true } : undefined,
+    );
   },
 };
 
