@@ -59,7 +59,11 @@ export { reviewLabels } from './doctor/confident-learning.ts';
 export type { Calibration, ReliabilityBin } from './evaluate/calibration.ts';
 export type { Diagnosis as RunDiagnosis, DiagnosisContext, Verdict } from './evaluate/diagnose.ts';
 export { diagnose as diagnoseRun } from './evaluate/diagnose.ts';
+export type { KnnOptions } from './evaluate/knn.ts';
+export { knn } from './evaluate/knn.ts';
 export { learningRateChart } from './evaluate/learning-rate-chart.ts';
+export type { LinearProbe, ProbeOptions } from './evaluate/linear-probe.ts';
+export { linearProbe } from './evaluate/linear-probe.ts';
 export type {
   ClassMetrics,
   EvaluateOptions,
