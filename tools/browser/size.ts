@@ -1,5 +1,6 @@
 /** `npm run size`: the bytes that a page loads, minified and compressed, and which packages they come from. */
 import { brotliCompressSync, gzipSync } from 'node:zlib';
+import type { Plugin } from 'esbuild';
 import { type Bundle, bundleForPage } from './bundle.ts';
 
 /** What a page may import, smallest first. */
@@ -24,8 +25,18 @@ export interface Size {
   readonly packages: readonly (readonly [name: string, bytes: number])[];
 }
 
+/** A package that is asked for when it is needed, as HDF5 is for a Keras file, is no part of what a page loads. */
+const later: Plugin = {
+  name: 'later',
+  setup({ onResolve }) {
+    onResolve({ filter: /^[^.]/ }, ({ kind, path }) =>
+      kind === 'dynamic-import' ? { path, external: true } : undefined,
+    );
+  },
+};
+
 export async function sizeOf(contents: string): Promise<Size> {
-  const { code, inputs } = await bundleForPage(contents, import.meta.dirname, { minify: true });
+  const { code, inputs } = await bundleForPage(contents, import.meta.dirname, { minify: true, plugins: [later] });
   const bytes = new TextEncoder().encode(code);
   return {
     minified: bytes.length,

@@ -17,8 +17,7 @@ interface LayerConfig {
 
 /** Undefined for files without a Keras configuration. */
 export function configOf(file: WeightFile): FileConfig | undefined {
-  const root =
-    'modelConfig' in file ? file.modelConfig : 'topology' in file ? field(file.topology, 'model_config') : undefined;
+  const root = 'modelConfig' in file ? file.modelConfig : 'topology' in file ? modelIn(file.topology) : undefined;
   const layers = layersIn(root, 0);
   if (layers.length === 0) return undefined;
   const epsilons = layers.flatMap(({ name, className, config }) =>
@@ -29,6 +28,11 @@ export function configOf(file: WeightFile): FileConfig | undefined {
   );
   const padding = strided === undefined ? undefined : strided.config.padding === 'same' ? 'same' : 'symmetric';
   return { epsilons: new Map(epsilons), padding };
+}
+
+/** TF.js's converter puts the configuration beside its own notes; TF.js itself writes nothing else. */
+function modelIn(topology: unknown): unknown {
+  return field(topology, 'model_config') ?? topology;
 }
 
 /** Models within models included. A file may nest them without end. */

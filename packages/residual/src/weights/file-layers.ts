@@ -1,12 +1,14 @@
 /** The tensors of a file gathered into layers, for files that are read by layer names or by order: Keras's, TF.js's and
- *  TensorFlow's (`conv1/kernel`, `layers/conv2d/vars/0`), and ONNX's by its nodes (onnx-layers.ts). */
+ *  TensorFlow's (`conv1/kernel`, `layers/conv2d/vars/0`), and graphs by their nodes (onnx-layers.ts, graph-layers.ts). */
 
 import { configOf } from './file-config.ts';
+import { graphLayers, isGraphModel } from './graph-layers.ts';
 import type { KerasFile } from './keras/keras-file.ts';
 import { kindOf, type LayerKind, type Role } from './layers.ts';
 import type { OnnxFile } from './onnx/onnx.ts';
 import { onnxLayers } from './onnx-layers.ts';
 import type { WeightFile, WeightTensor } from './tensor.ts';
+import type { TfjsFile } from './tfjs/tfjs.ts';
 
 export interface FileLayer {
   /** e.g. `conv2d_1`; for ONNX the name of the kernel. */
@@ -20,6 +22,7 @@ export interface FileLayer {
 /** In the order of the layers: by the numbers of made-up names, else as the file has them. */
 export function fileLayers(file: WeightFile): readonly FileLayer[] {
   if ('nodes' in file) return onnxLayers(file as OnnxFile);
+  if ('topology' in file && isGraphModel(file as TfjsFile)) return graphLayers(file as TfjsFile);
   const layers = 'layers' in file ? listedLayers(file as KerasFile) : groupedLayers(file.tensors);
   const epsilons = configOf(file)?.epsilons;
   return layers.map((layer) => {

@@ -48,7 +48,7 @@ export function identify(file: WeightFile): Identity {
   )[0];
   const fits = best?.mismatches.length === 0 ? best : undefined;
   const nearest = fits === undefined && best !== undefined && best.taken > 0 ? best : undefined;
-  return { fits, nearest, stranger: fits === undefined ? strangerIn(view) : undefined };
+  return { fits, nearest, stranger: fits === undefined ? strangerIn(view)?.is : undefined };
 }
 
 function candidateOf(map: WeightMap, view: FileView, architecture: ResNetVariant, preactivation: boolean): Candidate[] {

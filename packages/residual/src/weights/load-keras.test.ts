@@ -59,6 +59,7 @@ test("a pre-activation network under classification_models' names gives Keras's 
   const folder = new URL('./fixtures/preactivation/', import.meta.url);
   const known = JSON.parse(await readFile(new URL('expected.json', folder), 'utf8')) as {
     readonly inputShape: [number, number, number];
+    readonly classes: number;
     readonly width: number;
     readonly logits: number[][];
   };
@@ -69,11 +70,13 @@ test("a pre-activation network under classification_models' names gives Keras's 
     [fits?.architecture, fits?.map, fits?.dimensions.preactivation],
     ['resnet18', 'classification-models', true],
   );
-  const model = resnet18({ ...known, ...fits?.dimensions, activation: 'linear' });
+  const { inputShape, classes, width } = known;
+  const options = { inputShape, classes, width, stem: 'imagenet', activation: 'linear' } as const;
+  const model = resnet18({ ...options, preactivation: true });
   const report = await loadWeights(model, file);
   assert.deepEqual([report.map, report.leftOver, report.missing], ['classification-models', [], []]);
-  const shape: [number, number, number, number] = [2, ...known.inputShape];
-  const logits = model.predict(tf.mul(tf.tensor4d(pictures(2, known.inputShape), shape), 255)) as tf.Tensor2D;
+  const shape: [number, number, number, number] = [2, ...inputShape];
+  const logits = model.predict(tf.mul(tf.tensor4d(pictures(2, inputShape), shape), 255)) as tf.Tensor2D;
   assert.ok(relativeError(logits.arraySync(), known.logits) < 1e-5);
   await assert.rejects(
     loadWeights(resnet18({ ...known, classes: 5, stem: 'imagenet' }), file),

@@ -6,9 +6,9 @@ import { type Field, packedVarints, type Range, walkFields } from './protobuf.ts
 import type { ByteSource } from './source.ts';
 
 /** A message of more fields than this is none that a network needs, and their places would fill the memory. */
-const MOST_FIELDS = 200_000;
+const MOST_FIELDS = 50_000;
 
-/** @throws WeightsError where the bytes are no message, or hold more than 200,000 fields */
+/** @throws WeightsError where the bytes are no message, or hold more than 50,000 fields */
 export async function readMessage(source: ByteSource, range: Range): Promise<MessageFields> {
   const fields = new Map<number, Field[]>();
   let count = 0;

@@ -48,9 +48,9 @@ export class Message {
 
   /** A packed list of varints. */
   integers(field: number, values: readonly (number | bigint)[]): this {
-    const packed = new Message();
-    for (const value of values) packed.varint(value);
-    return this.message(field, packed);
+    const packed: number[] = [];
+    for (const value of values) pushVarint(packed, value);
+    return this.bytes(field, Uint8Array.from(packed));
   }
 
   /** A packed list. */
@@ -83,18 +83,8 @@ export class Message {
   }
 
   private varint(value: number | bigint): this {
-    if (typeof value === 'number' && !Number.isSafeInteger(value)) throw new Error(`internal: ${value} is no varint`);
     const bytes: number[] = [];
-    if (typeof value === 'number' && value >= 0) {
-      // By division: bit operations end at 32 bits.
-      let rest = value;
-      for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
-      bytes.push(rest);
-    } else {
-      let rest = BigInt.asUintN(64, BigInt(value));
-      for (; rest >= 128n; rest >>= 7n) bytes.push(Number(rest & 127n) + 128);
-      bytes.push(Number(rest));
-    }
+    pushVarint(bytes, value);
     return this.raw(Uint8Array.from(bytes));
   }
 
@@ -102,6 +92,20 @@ export class Message {
     this.length += bytes.length;
     this.parts.push(bytes);
     return this;
+  }
+}
+
+function pushVarint(bytes: number[], value: number | bigint): void {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) throw new Error(`internal: ${value} is no varint`);
+  if (typeof value === 'number' && value >= 0) {
+    // By division: bit operations end at 32 bits.
+    let rest = value;
+    for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+    bytes.push(rest);
+  } else {
+    let rest = BigInt.asUintN(64, BigInt(value));
+    for (; rest >= 128n; rest >>= 7n) bytes.push(Number(rest & 127n) + 128);
+    bytes.push(Number(rest));
   }
 }
 

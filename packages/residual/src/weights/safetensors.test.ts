@@ -109,11 +109,12 @@ describe('readSafetensors', () => {
       [index({ a: 'absent.safetensors' }), /"absent\.safetensors": there is no such file/],
       [index({ a: shard }), /"a" is not in "model-00001/],
       [index({ '7': 7 }), /shard of "7" is no text/],
+      [index({ a: 'pytorch_model-00001-of-00002.bin' }), /must be \.safetensors files, received "pytorch_model/],
     ];
     for (const [bytes, message] of cases) await assert.rejects(open(bytes, memorySiblings(files)), message);
     const twice = fileOf({ a: { dtype: 'U8', shape: [1], data_offsets: [0, 1] } }, 1);
-    const siblings = memorySiblings({ x: twice, y: twice });
-    await assert.rejects(open(index({ a: 'x', b: 'y' }), siblings), /"a" is in more than one shard/);
+    const siblings = memorySiblings({ 'x.safetensors': twice, 'y.safetensors': twice });
+    await assert.rejects(open(index({ a: 'x.safetensors', b: 'y.safetensors' }), siblings), /"a" is in more than one shard/);
   });
   test('damaged files give clear errors', async () => {
     const shards: Record<string, Uint8Array> = { ...files };

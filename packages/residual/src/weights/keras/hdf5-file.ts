@@ -9,7 +9,7 @@ import { LazyFile } from './lazy-file.ts';
 import { EndedCall, watched } from './watchdog.ts';
 
 /** Values are read so many bytes at a time: HDF5's memory is never given back, and a call must end soon. */
-const SLAB = 2 ** 22;
+const SLAB = 2 ** 20;
 
 interface Session {
   readonly library: Hdf5Library;

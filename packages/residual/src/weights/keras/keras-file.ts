@@ -30,3 +30,8 @@ export interface KerasFile extends WeightFile {
   /** The model's `get_config` with its class name, as parsed JSON, where the file holds a whole model. */
   readonly modelConfig?: unknown;
 }
+
+/** Whether an open file of any format is Keras's. */
+export function isKerasFile(file: WeightFile): file is KerasFile {
+  return file.format === 'keras' && 'layers' in file;
+}

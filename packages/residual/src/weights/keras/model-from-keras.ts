@@ -5,8 +5,9 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import '../../models/batch-normalization.ts'; // so that its layers are ours, which freeze and train as Keras's
 import { WeightsError } from '../errors.ts';
 import { show } from '../reader.ts';
+import type { WeightFile } from '../tensor.ts';
 import { field } from './class-names.ts';
-import type { KerasFile, KerasLayer } from './keras-file.ts';
+import { isKerasFile, type KerasFile, type KerasLayer } from './keras-file.ts';
 import { type TfjsConfig, tfjsConfig } from './model-config.ts';
 
 /**
@@ -16,10 +17,12 @@ import { type TfjsConfig, tfjsConfig } from './model-config.ts';
  * of layers that TF.js has; models within models too.
  *
  * @throws WeightsError where the file holds weights alone, needs what TF.js has not, or weights and model do not agree
- * @example const model = await modelFromKeras(await readKeras(await fileSource('model.keras'), noSiblings))
+ * @example const model = await modelFromKeras(await openWeights('model.keras'))
  */
-export async function modelFromKeras(file: KerasFile): Promise<tfl.LayersModel> {
+export async function modelFromKeras(file: WeightFile): Promise<tfl.LayersModel> {
   const who = file.name;
+  if (!isKerasFile(file))
+    throw new WeightsError(`${who}: is a ${file.format} file; only Keras's hold a model of layers`);
   if (file.modelConfig === undefined) {
     throw new WeightsError(`${who}: holds weights without their model: build the model, then load the weights into it`);
   }

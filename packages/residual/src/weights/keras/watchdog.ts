@@ -4,9 +4,9 @@
 import type { Context, Script } from 'node:vm';
 
 /** Of processor time. A call reads a few MB at most. */
-const ENOUGH = 500_000;
+const ENOUGH = 300_000;
 /** Of wall-clock time, in milliseconds, to begin with: a busy machine may give less processor time than that. */
-const FIRST = 600;
+const FIRST = 300;
 
 /** The call was ended; whatever it called is in an unknown state. */
 export class EndedCall extends Error {
@@ -18,6 +18,9 @@ export class EndedCall extends Error {
     this.hopeless = hopeless;
   }
 }
+
+/** Then it is given up, however little it got: seconds have passed. */
+const MOST_TRIES = 4;
 
 let runner: { readonly script: Script; readonly context: Context } | null | undefined;
 
@@ -41,7 +44,7 @@ export function watched<T>(work: () => T, tries: number): T {
   } catch (error) {
     if ((error as NodeJS.ErrnoException)?.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
     const { user, system } = process.threadCpuUsage(before);
-    throw new EndedCall(user + system >= ENOUGH || tries >= 6);
+    throw new EndedCall(user + system >= ENOUGH || tries >= MOST_TRIES);
   } finally {
     context.work = undefined;
   }

@@ -2,7 +2,7 @@
  *  it holds (../page.ts), which download and open for themselves. */
 
 import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { builder } from '../builder.ts';
 import { type LoadOptions, type LoadReport, loadWeights as loadOpened } from '../load.ts';
@@ -36,9 +36,11 @@ interface RunInfo {
   readonly preprocessing?: { readonly inputShape?: readonly number[] };
 }
 
-/** A run's `residual.json`, where it is one. */
+/** A run's `residual.json`, where it is one: its folder, or the model in it. */
 async function runInfo(path: string): Promise<RunInfo | undefined> {
-  const folder = (await stat(path)).isDirectory() ? path : join(path, '..');
+  const isFolder = (await stat(path)).isDirectory();
+  if (!isFolder && basename(path) !== 'model.json') return undefined;
+  const folder = isFolder ? path : dirname(path);
   try {
     return JSON.parse(await readFile(join(folder, 'residual.json'), 'utf8')) as RunInfo;
   } catch {

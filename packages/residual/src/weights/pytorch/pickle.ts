@@ -50,6 +50,7 @@ const REFUSED: ReadonlyMap<number, string> = new Map([
 /** A state dict of 1,000 tensors has 30,000 opcodes and 7,000 objects. */
 const MOST_OPCODES = 2 ** 22;
 const MOST_OBJECTS = 2 ** 19;
+const MOST_MEMOS = 2 ** 20;
 
 /**
  * What the pickle that begins at the start of `bytes` says, and where it ends. Lists, tuples and sets become arrays,
@@ -242,6 +243,7 @@ class Unpickler {
     return items;
   }
   private remember(index: number): void {
+    if (this.memo.size > MOST_MEMOS) throw this.fail(`it memoises more than ${MOST_MEMOS} values`);
     this.memo.set(index, this.top());
   }
   private recall(index: number): void {

@@ -12,7 +12,7 @@ const MAGIC = 0xdb4775248b80fb57n;
 const TRAILER = 5;
 /** In bytes; keys are paths through a model's objects. */
 const LONGEST_KEY = 1024;
-const MOST_ENTRIES = 100_000;
+const MOST_ENTRIES = 50_000;
 
 interface Handle {
   readonly offset: number;

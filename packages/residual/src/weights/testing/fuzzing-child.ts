@@ -136,7 +136,7 @@ async function run({ module, reader, valid, hostile = [], count = 2000, seed = 1
   for (let i = first; i < (only === undefined ? count : only + 1); i++) {
     const mutant = mutate(valid, Random.at(seed, 0xf022, i));
     const label = `mutant ${i} (${mutant.label})`;
-    if (only !== undefined || i % 20 === 0) tell({ kind: 'at', label: `mutant ${i} or one of the 20 from there` });
+    if (only !== undefined || i % 5 === 0) tell({ kind: 'at', label: `mutant ${i} or one of the 5 from there` });
     await expect({ ...mutant, label }, () => undefined);
     if (i % 50 === 49) globalThis.gc?.();
   }
