@@ -1,4 +1,4 @@
-/** A well-known guide to ResNet18 in TensorFlow, its parts two and three, snippet by snippet in TypeScript.
+/** A well-known guide to ResNet18 in TensorFlow, its parts two to four, snippet by snippet in TypeScript.
  *  It trains on a small folder of real images that it writes itself, checks its own result, and says what it found. */
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
@@ -9,7 +9,18 @@ import { parseArgs } from 'node:util';
 import 'tfjs-backend-jit';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { closeSplits, cosineDecay, fashionMnist, imageDataGenerator, resnet18, sgd } from 'residual';
+import {
+  closeSplits,
+  cosineDecay,
+  fashionMnist,
+  imageDataGenerator,
+  loadWeights,
+  openWeights,
+  parameterCounts,
+  resnet18,
+  sgd,
+  writeKerasH5,
+} from 'residual';
 import sharp from 'sharp';
 
 // The guide's size is 224 (`npx node examples/guide.ts --size 224`); 64 shows the same in seconds.
@@ -173,7 +184,73 @@ assert.equal(optimizer.iterations, losses.length);
 assert.ok(optimizer.learningRate < 0.1, 'the schedule must have begun to fall');
 
 await trainGenerator.close();
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Part four, 2: transfer learning
+
+// "Suppose that it exists": the network that was just trained, in Keras's own format.
+const pretrained = join(data, 'resnet18_pretrained.h5');
+await writeKerasH5(model, pretrained, { weightsOnly: true });
+
+// Load the pretrained model
+const baseModel = buildResnet18([size, size, 3], names.length);
+const weights = await openWeights(pretrained);
+const { loaded, missing, leftOver } = await loadWeights(baseModel, weights);
+await weights.close();
+console.log(`loaded ${loaded.length} weights, ${missing.length} missing, ${leftOver.length} left over`);
+assert.deepEqual([loaded.length, missing.length, leftOver.length], [model.weights.length, 0, 0]);
+const trained = bitsOf(baseModel);
+assert.deepEqual(trained, bitsOf(model));
+
+// Freeze all layers (only the classifier learns)
+for (const layer of baseModel.layers) layer.trainable = false;
+
+// Replace the classifier, for 10 classes
+const x = baseModel.layers.at(-2)?.output as tfl.SymbolicTensor; // the output of the global average pooling
+const outputs = apply(tfl.layers.dense({ units: 10, activation: 'softmax' }), x);
+const transferred = tfl.model({ inputs: baseModel.inputs, outputs });
+const { trainable, total } = parameterCounts(transferred);
+console.log(`${trainable.toLocaleString('en')} of ${total.toLocaleString('en')} parameters learn`);
+assert.equal(trainable, 512 * 10 + 10);
+
+// All ten classes of clothes, 16 pictures of each
+const all = join(data, 'all');
+const clothes = [
+  'ankle boot',
+  'bag',
+  'coat',
+  'dress',
+  'pullover',
+  'sandal',
+  'shirt',
+  'sneaker',
+  't-shirt/top',
+  'trouser',
+];
+await writeImages(all, clothes, 16);
+const transferGenerator = await imageDataGenerator({ rescale: 1 / 255 }).flowFromDirectory(all, {
+  targetSize: [size, size],
+  batchSize: 32,
+  classMode: 'categorical',
+});
+transferred.compile({
+  optimizer: sgd({ learningRate: 0.01, momentum: 0.9 }),
+  loss: 'categoricalCrossentropy',
+  metrics: ['accuracy'],
+});
+const { history } = await transferred.fitDataset(transferGenerator, { epochs: 5, verbose: 0 });
+const [before, after] = [history.loss?.at(0), history.loss?.at(-1)].map(Number);
+console.log(`transfer  loss ${before.toFixed(3)} in the first epoch, ${after.toFixed(3)} in the last`);
+assert.ok(after < 0.9 * before, `the loss must fall: ${before} and ${after}`);
+assert.deepEqual(bitsOf(baseModel), trained, 'frozen weights and moving averages must stay as they are, bit for bit');
+
+await transferGenerator.close();
 console.log('the guide works');
+
+/** All weights of a model, moving averages included. */
+function bitsOf(network: tfl.LayersModel): readonly ArrayLike<number>[] {
+  return network.layers.flatMap((layer) => layer.getWeights().map((weight) => weight.dataSync()));
+}
 
 /** PNG files of some classes of Fashion-MNIST, a sub-folder each, which is what `flowFromDirectory` reads. */
 async function writeImages(folder: string, wanted: readonly string[], count: number): Promise<readonly string[]> {
@@ -184,10 +261,11 @@ async function writeImages(folder: string, wanted: readonly string[], count: num
     const indices = Array.from(labels.keys()).filter((index) => labels[index] === label);
     const { images } = await fashion.train.read(indices.slice(0, count));
     const [height, width] = imageShape;
-    await mkdir(join(folder, name), { recursive: true });
+    const own = join(folder, name.replace('/', ' or '));
+    await mkdir(own, { recursive: true });
     for (let i = 0; i < count; i++) {
       const pixels = images.subarray(i * height * width, (i + 1) * height * width);
-      await sharp(pixels, { raw: { width, height, channels: 1 } }).toFile(join(folder, name, `${i}.png`));
+      await sharp(pixels, { raw: { width, height, channels: 1 } }).toFile(join(own, `${i}.png`));
     }
   }
   await closeSplits(fashion);

@@ -1,7 +1,7 @@
 """Writes torchvision's ResNets as PyTorch, safetensors and torch.onnx save them, with the logits that PyTorch computes.
 
 Makes the committed fixtures of packages/residual/src/weights/fixtures/torch/ (narrow, weights in 1/64 so that they
-compress), or with --full the network at 224x224 and 1000 classes, for interop/weights/check-torch.ts. torchvision itself
+compress), or with --full the network at 224x224 and 1000 classes, for interop/weights/check-load.ts. torchvision itself
 is not needed: the network is written out below with its names.
 
     python torch_resnet.py FOLDER [--full]

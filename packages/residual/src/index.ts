@@ -78,8 +78,10 @@ export { dimensionOf, tune } from './tune/index.ts';
 export { writeKerasH5 } from './weights/keras/write-keras.ts';
 export { weightsCache } from './weights/node/cache-folder.ts';
 export type { DownloadProgress } from './weights/node/download.ts';
-// Takes the place of the page's own: a path will do as well.
 export { openWeights } from './weights/node/open-path.ts';
+// Of the same names as a page's, these also take paths; and all but the first, URLs and names of public weights.
+export type { WeightsSource } from './weights/node/pretrained.ts';
+export { loadWeights, pretrained, resnet18, resnet34, resnet50 } from './weights/node/pretrained.ts';
 export type { ResolvedWeights, ResolveOptions } from './weights/node/resolve.ts';
 export { resolveWeights, weightsOnDisk } from './weights/node/resolve.ts';
 export { writeSafetensors } from './weights/node/write-safetensors.ts';

@@ -9,6 +9,7 @@ import type { ModelInfo } from '../models/info.ts';
 import { startBackend } from './backend.ts';
 import { CommandError, type Values } from './command.ts';
 import type { evaluateOptions } from './evaluate.ts';
+import { evaluateFeatures } from './evaluate-features.ts';
 import { evaluationJson, evaluationLines } from './evaluation-text.ts';
 import { catchInterrupt, interruptedCode } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
@@ -17,9 +18,9 @@ import { openPlanned } from './run-plan.ts';
 import { writeRunReport } from './run-report.ts';
 import { styleOf } from './style.ts';
 
-type EvaluateValues = Values<typeof evaluateOptions>;
+export type EvaluateValues = Values<typeof evaluateOptions>;
 
-type SplitName = 'test' | 'validation' | 'train';
+export type SplitName = 'test' | 'validation' | 'train';
 
 export async function evaluate([typed = '']: readonly string[], values: EvaluateValues): Promise<number> {
   const line = new LiveLine(process.stderr);
@@ -28,6 +29,7 @@ export async function evaluate([typed = '']: readonly string[], values: Evaluate
   const { folder, model, info, plan } = run;
   const splits = await openFor(run, values);
   const [split, dataset] = choose(splits, values);
+  if (values.knn !== undefined || values.probe === true) return evaluateFeatures(run, splits, split, values);
   checkClasses(info, dataset);
   const interrupt = catchInterrupt(
     () => {},
@@ -91,7 +93,7 @@ async function openFor({ plan, info, folder }: LoadedRun, values: EvaluateValues
     crop,
     interpolation,
     // Nothing is held out of images that this model was not trained on, unless that part is asked for.
-    ...(values.split === 'validation' ? {} : { validation: 0 }),
+    ...(values.split === 'validation' || values.knn !== undefined || values.probe === true ? {} : { validation: 0 }),
   });
 }
 

@@ -30,6 +30,17 @@ export const evaluateOptions = {
     help: 'do not fit a temperature on the validation images',
     default: true,
   },
+  knn: {
+    kind: 'integer',
+    value: 'K',
+    min: 1,
+    max: 100_000,
+    help: 'how good the features are: call each image what its K nearest training images are; any classes',
+  },
+  probe: {
+    kind: 'flag',
+    help: 'how good the features are: fit a linear classifier on the training images; any classes',
+  },
   report: {
     kind: 'text',
     value: 'FILE',
@@ -54,6 +65,7 @@ export const evaluateCommand = defineCommand({
     ['residual evaluate runs/first', 'on the test images of its data'],
     ['residual evaluate runs/first --split validation', 'on the images that were held out'],
     ['residual evaluate runs/first --data photos/ --split train', 'on all the images of another folder'],
+    ['residual evaluate runs/first --data photos/ --knn 20 --probe', 'its features on other classes'],
     ['residual evaluate runs/first --json > scores.json', 'for machines'],
   ],
   run: async (positionals, values) => (await import('./evaluate-run.ts')).evaluate(positionals, values),

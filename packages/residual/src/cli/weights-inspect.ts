@@ -88,7 +88,7 @@ function identityLines(
     return [
       row('names', namesText(fits)),
       row('fits', `${style.green(architecture)}: ${dimensionsText(fits)}`),
-      row('train with', `${invocation()} train DATA --model ${architecture} --weights ${quoted(path)}`),
+      row('go on with', `${invocation()} finetune DATA --weights ${quoted(path)}`),
     ];
   }
   const lines = [row('fits', style.yellow('none of our networks'))];
@@ -110,10 +110,10 @@ function namesText({ mapTitle, prefix }: Candidate): string {
 }
 
 function dimensionsText({ dimensions, hasHead }: Candidate): string {
-  const { width, channels, classes, stem, convention } = dimensions;
+  const { width, channels, classes, stem, convention, preactivation } = dimensions;
   const head = hasHead ? `${count(classes)} classes` : 'no classifier';
   const colours = channels === 1 ? '1 channel' : `${channels} channels`;
-  return `${head}, ${colours}, ${stem} stem, width ${width}, ${convention}'s details`;
+  return `${head}, ${colours}, ${stem} stem, width ${width}, ${convention}'s details${preactivation ? ', pre-activation' : ''}`;
 }
 
 function parametersOf(tensors: readonly WeightTensor[]): number {

@@ -49,7 +49,7 @@ export async function modelOf({ model, training }: Recipe, { imageShape, classes
     classes: classes.length,
     seed: training.seed,
   });
-  if (weights !== undefined) await takeWeights(network, weights);
+  if (weights !== undefined) await takeWeights(network, weights, { classes });
   if (freeze !== 'none' || batchNorm !== 'follow') {
     freezeParts(network, typeof freeze === 'number' ? { lastBlocks: freeze } : freeze, { batchNorm });
   }

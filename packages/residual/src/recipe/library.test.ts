@@ -10,6 +10,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { resnet18 } from '../models/resnet.ts';
 import { saveModel } from '../models/saved-model.ts';
 import { halves } from '../train/testing.ts';
+import { modelOf } from './build.ts';
 import { loadRecipe, recipeNames } from './library.ts';
 import { trainWithRecipe } from './train.ts';
 import { recipeText } from './write.ts';
@@ -152,9 +153,17 @@ test('fine-tuning begins with trained weights, keeps a frozen backbone, and has 
   const whole = await trainWithRecipe(splits, 'finetune', {}, set);
   assert.notDeepEqual(await kernel(whole.model, 0), await kernel(trained, 0));
   await assert.rejects(trainWithRecipe(splits, 'finetune', {}, [...set, 'model.width=3']), {
-    name: 'ModelError',
-    message: /its layers do not fit resnet18: conv1 has \[3,3,1,2\] there, needs \[3,3,1,3\]/,
+    name: 'WeightsError',
+    message: /does not fit resnet18: .* conv1\/kernel must be \[3, 3, 1, 3\], is \[3, 3, 1, 2\]/,
   });
+  // As many classes, but others: their classifier would only be in the way.
+  const five = ['a', 'b', 'c', 'd', 'other'];
+  for (const classes of [['a', 'b', 'c', 'd', 'e'], five]) {
+    const model = await modelOf((await loadRecipe('finetune', set)).recipe, { ...splits, classes });
+    const same = `${await kernel(model, -1)}` === `${await kernel(trained, -1)}`;
+    assert.equal(same, classes !== five);
+    model.dispose();
+  }
   for (const { model } of [run, whole]) model.dispose();
   trained.dispose();
 });

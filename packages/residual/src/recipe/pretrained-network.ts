@@ -5,7 +5,8 @@ import type { ResizeDetails } from '../data/dataset.ts';
 import type { ModelInfo } from '../models/info.ts';
 import { modelNames } from '../models/registry.ts';
 import { describeModel } from '../models/saved-model.ts';
-import { findWeights } from '../weights/registry/find.ts';
+import { identify } from '../weights/identify.ts';
+import { openPretrained } from '../weights/node/pretrained.ts';
 import type { Override } from './overrides.ts';
 import { isSavedModel } from './pretrained.ts';
 
@@ -15,30 +16,31 @@ import { isSavedModel } from './pretrained.ts';
  * @throws ModelError for a folder that holds no model
  */
 export async function networkOfWeights(given: string): Promise<readonly Override[]> {
-  const keys = isSavedModel(given) ? await ofSavedModel(given) : ofEntry(given);
+  const keys = isSavedModel(given) ? await ofSavedModel(given) : await ofFile(given);
   return Object.entries(keys).map(([key, value]) => ({ key, value, origin: `--weights ${given}` }));
 }
 
-type Keys = Readonly<Record<string, number | string | readonly number[]>>;
+type Keys = Readonly<Record<string, number | string | boolean | readonly number[]>>;
 
 async function ofSavedModel(folder: string): Promise<Keys> {
   const { info, weights } = await describeModel(folder);
   return { ...pictures(info), ...network(info, weights) };
 }
 
-function pictures({ preprocessing: { inputShape, resize, ...details } }: ModelInfo): Keys {
+function pictures({ preprocessing: { inputShape, resize, crop, interpolation } }: ModelInfo): Keys {
   const [height, width, channels] = inputShape;
   return {
     'data.size': height === width ? height : [height, width],
     ...(channels === 1 || channels === 3 ? { 'data.channels': channels } : {}),
     'data.resize': resize,
-    ...finer(details),
+    ...details({ crop, interpolation }),
   };
 }
 
-function finer({ crop, interpolation }: ResizeDetails): Keys {
+/** The finer points of resizing, where they are not the usual ones. */
+function details({ crop = 1, interpolation }: ResizeDetails): Keys {
   return {
-    ...(crop === undefined || crop === 1 ? {} : { 'data.crop': crop }),
+    ...(crop === 1 ? {} : { 'data.crop': crop }),
     ...(interpolation === undefined ? {} : { 'data.interpolation': interpolation }),
   };
 }
@@ -49,25 +51,36 @@ function network(
   weights: readonly { readonly name: string; readonly shape: readonly number[] }[],
 ): Keys {
   if (!(modelNames as readonly string[]).includes(architecture)) return {};
-  const kernel = weights.find(({ name }) => name === 'conv1/kernel');
+  const first = weights.some(({ name }) => name === 'conv0/kernel') ? 'conv0' : 'conv1';
+  const kernel = weights.find(({ name }) => name === `${first}/kernel`);
   if (kernel === undefined) return { 'model.name': architecture };
   return {
     'model.name': architecture,
     'model.width': kernel.shape.at(-1) ?? 64,
     'model.stem': kernel.shape[0] === 7 ? 'imagenet' : 'cifar',
-    'model.convention': weights.some(({ name }) => name === 'conv1/bias') ? 'keras' : 'torchvision',
+    'model.convention': weights.some(({ name }) => name === `${first}/bias`) ? 'keras' : 'torchvision',
+    'model.preactivation': first === 'conv0',
   };
 }
 
-function ofEntry(given: string): Keys {
-  const entry = findWeights(given);
-  if (entry === undefined) return {};
-  const { size, channels } = entry.preprocessing;
-  return {
-    'data.size': size,
-    'data.channels': channels,
-    ...finer(entry.preprocessing),
-    'model.stem': size > 64 ? 'imagenet' : 'cifar',
-    ...((modelNames as readonly string[]).includes(entry.architecture) ? { 'model.name': entry.architecture } : {}),
-  };
+/** A file tells by its tensors; the registry knows besides which pictures it is for. */
+async function ofFile(given: string): Promise<Keys> {
+  const { file, size, preprocessing = {} } = await openPretrained(given);
+  try {
+    const { fits } = identify(file);
+    const pictures = { ...(size === undefined ? {} : { 'data.size': size }), ...details(preprocessing) };
+    if (fits === undefined) return pictures;
+    const { width, stem, channels, convention, preactivation = false } = fits.dimensions;
+    return {
+      ...pictures,
+      ...(channels === 1 || channels === 3 ? { 'data.channels': channels } : {}),
+      'model.name': fits.architecture,
+      'model.width': width,
+      'model.stem': stem,
+      'model.convention': convention,
+      'model.preactivation': preactivation,
+    };
+  } finally {
+    await file.close();
+  }
 }

@@ -5,15 +5,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Normalization } from '../data/dataset.ts';
-import { ModelError } from '../models/errors.ts';
-import { loadModel } from '../models/saved-model.ts';
+import { describeModel } from '../models/saved-model.ts';
 import { loadWeights } from '../weights/load.ts';
-import { fileSource } from '../weights/node/file-source.ts';
-import { type ResolveOptions, resolveWeights } from '../weights/node/resolve.ts';
-import { noSiblings } from '../weights/reader.ts';
-import { preprocessingOf as publishedPreprocessing } from '../weights/registry/preprocessing.ts';
+import { openPretrained } from '../weights/node/pretrained.ts';
+import type { ResolveOptions } from '../weights/node/resolve.ts';
+import { findWeights } from '../weights/registry/find.ts';
+import { classesOf } from '../weights/registry/preprocessing.ts';
 import { reportLines } from '../weights/report.ts';
-import { readSafetensors } from '../weights/safetensors.ts';
+import type { WeightFile } from '../weights/tensor.ts';
 
 /** What became of the weights that a model began with. */
 export interface Pretrained {
@@ -30,20 +29,37 @@ export function pretrainedOf(model: LayersModel): Pretrained | undefined {
   return known.get(model);
 }
 
+export interface TakeOptions extends ResolveOptions {
+  /** What the model's outputs stand for: a classifier of other classes is not taken, though it had as many. */
+  readonly classes?: readonly string[];
+}
+
 /**
- * Sets a model's weights.
+ * Sets a model's weights, but for a classifier of other classes.
  *
  * @param given the folder of a run or a saved model, a file of weights, a name of the registry, or a URL
- * @throws ModelError, WeightsError where there are none, or they do not fit but for the classifier
+ * @throws WeightsError where there are none, or they do not fit
  */
 export async function takeWeights(
   model: LayersModel,
   given: string,
-  options: ResolveOptions = {},
+  { classes, ...options }: TakeOptions = {},
 ): Promise<Pretrained> {
-  const taken = isSavedModel(given) ? await fromSavedModel(model, given) : await fromFile(model, given, options);
-  known.set(model, taken);
-  return taken;
+  const { file, preprocessing } = await openPretrained(given, options);
+  try {
+    const theirs = await classesOfWeights(given, file);
+    const others = classes !== undefined && theirs !== undefined && `${classes}` !== `${theirs}`;
+    const report = await loadWeights(model, file, {
+      channels: 'adapt',
+      head: others ? 'keep' : 'auto',
+      ...(preprocessing === undefined ? {} : { preprocessing }),
+    });
+    const taken = { lines: reportLines(report), normalization: report.preprocessing };
+    known.set(model, taken);
+    return taken;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Whether a path is a folder that `saveModel` or a run wrote. */
@@ -51,63 +67,15 @@ export function isSavedModel(path: string): boolean {
   return existsSync(join(path, 'residual.json')) || existsSync(join(path, 'run.json'));
 }
 
-async function fromFile(model: LayersModel, given: string, options: ResolveOptions): Promise<Pretrained> {
-  const { path, entry } = await resolveWeights(given, options);
-  const file = await readSafetensors(await fileSource(path), noSiblings);
+/** The class names of some weights, where they are told: by a run, by the registry, or by the file itself. */
+async function classesOfWeights(given: string, { metadata }: WeightFile): Promise<readonly string[] | undefined> {
+  const entry = findWeights(given);
+  if (entry !== undefined) return classesOf(entry);
+  if (isSavedModel(given)) return (await describeModel(given)).info.classes;
   try {
-    const published =
-      entry && publishedPreprocessing(entry, model.inputs[0]?.shape.slice(1) as [number, number, number]);
-    const report = await loadWeights(model, file, published ? { preprocessing: published } : {});
-    return { lines: reportLines(report), normalization: report.preprocessing };
-  } finally {
-    await file.close();
+    const { classes } = JSON.parse(metadata.residual ?? '{}') as { classes?: unknown };
+    return Array.isArray(classes) ? classes.map(String) : undefined;
+  } catch {
+    return undefined; // Somebody else's metadata of that name.
   }
-}
-
-/** Layer by layer, by their names. */
-async function fromSavedModel(model: LayersModel, folder: string): Promise<Pretrained> {
-  const { model: trained, info } = await loadModel(folder);
-  try {
-    const theirs = new Map(trained.layers.map((layer) => [layer.name, layer]));
-    const last = model.layers.at(-1)?.name;
-    const missing: string[] = [];
-    let loaded = 0;
-    for (const layer of model.layers) {
-      const own = layer.getWeights();
-      if (own.length === 0) continue;
-      const found = theirs.get(layer.name)?.getWeights();
-      theirs.delete(layer.name);
-      const fits = found?.length === own.length && own.every(({ shape }, i) => `${shape}` === `${found[i]?.shape}`);
-      if (fits && found !== undefined) {
-        layer.setWeights(found);
-        loaded += own.length;
-      } else if (layer.name === last) {
-        missing.push(`  missing   ${layer.name} keeps its own start: it ${difference(own, found)}`);
-      } else {
-        throw new ModelError(`${folder}: its layers do not fit ${model.name}: ${layer.name} ${difference(own, found)}`);
-      }
-    }
-    const left = [...theirs.values()].filter(({ weights }) => weights.length > 0).map(({ name }) => name);
-    const { mean, std } = info.preprocessing;
-    return {
-      lines: [
-        `${folder}: ${loaded} weights of ${model.name} loaded`,
-        ...missing,
-        ...(left.length > 0 ? [`  left over ${left.join(', ')}`] : []),
-      ],
-      normalization: { mean, std },
-    };
-  } finally {
-    trained.dispose();
-  }
-}
-
-interface Shaped {
-  readonly shape: readonly number[];
-}
-
-function difference(own: readonly Shaped[], theirs: readonly Shaped[] | undefined): string {
-  if (theirs === undefined) return 'is not among them';
-  const text = (weights: readonly Shaped[]) => weights.map(({ shape }) => `[${shape}]`).join(' ');
-  return `has ${text(theirs)} there, needs ${text(own)}`;
 }

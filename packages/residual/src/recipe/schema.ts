@@ -65,6 +65,7 @@ const model = z.strictObject({
   ]).exactOptional(),
   width: whole('filters of the first stage', { min: 1, max: 4096 }).default(64),
   convention: choice('whose details the network follows', ['torchvision', 'keras']).default('torchvision'),
+  preactivation: flag('normalise before each convolution, not after it').default(false),
   zeroInitResidual: flag('start each block as the identity').default(false),
   weights: text("begin with a trained model's weights", 'a run, a file of weights, a name or a URL').exactOptional(),
   freeze: z

@@ -138,5 +138,8 @@ test('files of networks that are none of ours are told by name', async () => {
     tensorOf('conv0/conv0/kernel:0', [1, 1, 1, 2], vector),
     tensorOf('stage1_unit1_bn1/stage1_unit1_bn1/gamma:0', [2], vector),
   ]);
-  await assert.rejects(loadWeights(resnet18(ours), qubvel), /it is a pre-activation ResNet .*another network/);
+  await assert.rejects(
+    loadWeights(resnet18(ours), qubvel),
+    /are of no origin that is known: .*it is a pre-activation ResNet .*another network/,
+  );
 });

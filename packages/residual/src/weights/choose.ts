@@ -7,7 +7,7 @@ import { type Fit, type FitOptions, fit, type Unfit } from './fit.ts';
 import type { Needs } from './layers.ts';
 import { type WeightMapName, weightMaps } from './maps/index.ts';
 import type { WeightMap } from './maps/map.ts';
-import { strangers } from './maps/strangers.ts';
+import { type Stranger, strangers } from './maps/strangers.ts';
 
 export interface ChooseOptions extends FitOptions {
   /** Whose names the file has, e.g. `torchvision`. Default: whichever fit best. */
@@ -74,9 +74,11 @@ function misfit(view: FileView, needs: Needs, { map, problems, taken, all }: Fit
   const rest = problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : [];
   const nearest =
     taken === 0
-      ? `its tensors (${names.slice(0, 2).join(', ')} …) have names of no known origin; needed are, in the names of ${map.title}`
+      ? `its names (${names.slice(0, 2).join(', ')} …) are of no origin that is known`
       : `nearest are the names of ${map.title}, with ${taken} of ${all} weights`;
-  const hints = [stranger === undefined ? '' : `it is ${stranger}, which is another network`, remedy(needs, problems)];
+  const other =
+    stranger === undefined ? '' : `it is ${stranger.is}, another network${stranger.help ? `: ${stranger.help}` : ''}`;
+  const hints = [other, remedy(needs, problems, map)];
   const hint = hints
     .filter((text) => text !== '')
     .map((text) => `; ${text}`)
@@ -85,8 +87,8 @@ function misfit(view: FileView, needs: Needs, { map, problems, taken, all }: Fit
 }
 
 /** What the file is known to be that none of our networks is. */
-export function strangerIn({ tensors }: FileView): string | undefined {
-  return strangers.find(({ mark }) => [...tensors.keys()].some((name) => mark.test(name)))?.is;
+export function strangerIn({ tensors }: FileView): Stranger | undefined {
+  return strangers.find(({ mark }) => [...tensors.keys()].some((name) => mark.test(name)));
 }
 
 /** e.g. `fc.weight must be [10, 512], is [1000, 512]`. */
@@ -98,12 +100,11 @@ export function mismatch({ name, needed, found }: Unfit): string {
 }
 
 /** What to do where a choice made beforehand is the reason. */
-function remedy({ first, head }: Needs, problems: readonly Unfit[]): string {
+function remedy({ first, head }: Needs, problems: readonly Unfit[], { layout }: WeightMap): string {
   if (problems.every(({ layer }) => layer === head?.name)) return `head: 'keep' keeps the model's own classifier`;
   const [one, ...others] = problems;
   if (one?.found?.length !== 4 || others.length > 0 || one.layer !== first?.name) return '';
-  const side = (shape: readonly number[]) =>
-    Math.max(...shape.slice(2), ...(shape[0] === shape[1] ? [shape[0] ?? 0] : []));
+  const side = (shape: readonly number[]) => shape[layout === 'OIHW' ? 2 : 0];
   const [theirs, ours] = [side(one.found), side(one.needed)];
   if (theirs !== ours) {
     const stem = theirs === 7 ? 'imagenet' : 'cifar';

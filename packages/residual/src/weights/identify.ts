@@ -39,18 +39,20 @@ export interface Identity {
 /** Looks at names and shapes; no value is read. */
 export function identify(file: WeightFile): Identity {
   const view = viewOf(file);
-  const candidates = weightMaps.flatMap((map) => variantNames.flatMap((variant) => candidateOf(map, view, variant)));
+  const candidates = weightMaps.flatMap((map) =>
+    variantNames.flatMap((variant) => [false, true].flatMap((later) => candidateOf(map, view, variant, later))),
+  );
   // The sort is stable: of equals the first map and the shallowest network.
   const best = candidates.sort(
     (a, b) => Number(a.mismatches.length > 0) - Number(b.mismatches.length > 0) || b.taken / b.all - a.taken / a.all,
   )[0];
   const fits = best?.mismatches.length === 0 ? best : undefined;
   const nearest = fits === undefined && best !== undefined && best.taken > 0 ? best : undefined;
-  return { fits, nearest, stranger: fits === undefined ? strangerIn(view) : undefined };
+  return { fits, nearest, stranger: fits === undefined ? strangerIn(view)?.is : undefined };
 }
 
-function candidateOf(map: WeightMap, view: FileView, architecture: ResNetVariant): Candidate[] {
-  const found = dimensionsOf(map, view, architecture);
+function candidateOf(map: WeightMap, view: FileView, architecture: ResNetVariant, preactivation: boolean): Candidate[] {
+  const found = dimensionsOf(map, view, architecture, preactivation);
   if (found === undefined) return [];
   const { dimensions, hasHead } = found;
   const needs = needsOfVariant(architecture, dimensions);
@@ -68,8 +70,10 @@ function dimensionsOf(
   map: WeightMap,
   view: FileView,
   architecture: ResNetVariant,
+  preactivation: boolean,
 ): { readonly dimensions: Dimensions; readonly hasHead: boolean } | undefined {
-  const guess: Dimensions = { width: 1, channels: 1, classes: 1, stem: 'imagenet', convention: 'torchvision' };
+  const later = preactivation ? { preactivation } : {};
+  const guess = { width: 1, channels: 1, classes: 1, stem: 'imagenet', convention: 'torchvision', ...later } as const;
   const needs = needsOfVariant(architecture, guess);
   const assignment = assign(map, view, needs);
   if (assignment === undefined) return undefined;
@@ -82,7 +86,7 @@ function dimensionsOf(
   const convention = first?.has('bias') && hasNorms(map, view, assignment, needs) ? 'keras' : 'torchvision';
   const stem = height === 7 ? 'imagenet' : 'cifar';
   return {
-    dimensions: { width, channels, classes: classes ?? 1000, stem, convention },
+    dimensions: { width, channels, classes: classes ?? 1000, stem, convention, ...later },
     hasHead: classes !== undefined,
   };
 }

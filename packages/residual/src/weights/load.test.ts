@@ -13,7 +13,7 @@ import { readPyTorch } from './pytorch/index.ts';
 import { reportLines } from './report.ts';
 import { readSafetensors } from './safetensors.ts';
 import type { WeightFile } from './tensor.ts';
-import { torchFile } from './testing/memory-file.ts';
+import { kerasFile, torchFile } from './testing/memory-file.ts';
 import { outputsFor, relativeError } from './testing/pictures.ts';
 import { openTorch, torchExpected } from './testing/torch-fixtures.ts';
 
@@ -135,8 +135,15 @@ test('what does not fit is answered with the nearest map, the first mismatches, 
   );
   await rejects({ inputShape: [32, 32, 3], classes, width }, /is \[4, 3, 7, 7\]; .*stem: 'imagenet'$/);
   await rejects({ inputShape: [32, 32, 1], classes, width, stem: 'imagenet' }, /channels: 'adapt'/);
+  // In Keras's layout too, where a kernel's shape begins with its size.
+  const keras = kerasFile(
+    resnet18({ inputShape: [64, 64, 3], classes, width: 7 }),
+    (layer, role) => `${layer}/${role}`,
+  );
+  const seven = resnet18({ inputShape: [64, 64, 3], classes, width: 7, stem: 'imagenet' });
+  await assert.rejects(loadWeights(seven, keras), /first convolution is 3×3: .*stem: 'cifar'$/);
   const names = renamed(file, (name) => `x_${name.length}_${name}`.replaceAll('.', '-'));
-  await assert.rejects(loadWeights(torchModel(32, width), names), /names of no known origin/);
+  await assert.rejects(loadWeights(torchModel(32, width), names), /are of no origin that is known/);
 });
 
 test('a file of a deeper network is refused, though it has all that is needed', async () => {

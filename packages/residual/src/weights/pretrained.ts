@@ -80,26 +80,3 @@ function shapeFor(found: Candidate | undefined, stem = found?.dimensions.stem, s
 function print(report: LoadReport): void {
   console.info(reportLines(report).join('\n'));
 }
-
-/** A network's builder: at once without weights, as a promise with them. */
-export interface Builder<W> {
-  (options: ResNetOptions & { readonly weights?: undefined }): LayersModel;
-  (options: PretrainedOptions<W>): Promise<LayersModel>;
-}
-
-/** The builder of a variant, for files that `open` opens. */
-export function builder<W>(
-  variant: ResNetVariant,
-  pretrained: (name: string, options: PretrainedOptions<W>) => Promise<LayersModel>,
-): Builder<W> {
-  function build(options: ResNetOptions & { readonly weights?: undefined }): LayersModel;
-  function build(options: PretrainedOptions<W>): Promise<LayersModel>;
-  function build(options: (ResNetOptions & { readonly weights?: undefined }) | PretrainedOptions<W>) {
-    return isPlain(options) ? resnet(variant, options) : pretrained(variant, options);
-  }
-  return build;
-}
-
-function isPlain(options: ResNetOptions | PretrainedOptions<unknown>): options is ResNetOptions {
-  return !('weights' in options) || options.weights === undefined;
-}

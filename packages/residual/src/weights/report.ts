@@ -17,7 +17,7 @@ export function reportLines(report: LoadReport): string[] {
     lines.push(row('missing', `${one.layer}/${one.role} keeps its own start${why}`));
   }
   if (leftOver.length > 0) lines.push(row('left over', namesOf(leftOver)));
-  if (ignored.length > 0) lines.push(row('ignored', `${namesOf(ignored)}: of no use here`));
+  if (ignored.length > 0) lines.push(row('ignored', `${endsOf(ignored)}: of no use here`));
   for (const text of unread) lines.push(row('not read', text));
   for (const text of cautions) lines.push(row('caution', text));
   return lines;
@@ -28,4 +28,14 @@ function namesOf(tensors: readonly TensorNote[]): string {
   const shown = tensors.slice(0, 4).map(({ name, shape }) => `${name} [${shape.join(', ')}]`);
   const rest = tensors.length - shown.length;
   return `${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
+/** `20 num_batches_tracked` */
+function endsOf(tensors: readonly TensorNote[]): string {
+  const counts = new Map<string, number>();
+  for (const { name } of tensors) {
+    const end = name.split(/[./]/).at(-1) ?? name;
+    counts.set(end, (counts.get(end) ?? 0) + 1);
+  }
+  return [...counts].map(([end, count]) => `${count} ${end}`).join(', ');
 }

@@ -3,7 +3,6 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { Transform } from '../../augment/transform.ts';
 import { type Batch, batches } from '../../data/batches.ts';
 import type { Dataset, Normalization } from '../../data/dataset.ts';
 import { ModelError } from '../../models/errors.ts';
@@ -82,6 +81,13 @@ export async function featureTable(
   const trunk = features(model);
   // A view's chunks are its batches: no batch holds rows of two views.
   const batchSize = Math.min(settings.batchSize, dataset.size);
+  const shape = trunk.inputs[0]?.shape.slice(1) ?? [];
+  if (`${shape}` !== `${dataset.imageShape}`) {
+    trunk.dispose();
+    throw new ModelError(
+      `${dataset.name}: has images of ${dataset.imageShape.join(' x ')}, the model takes ${shape.join(' x ')}`,
+    );
+  }
   const dims = trunk.outputs[0]?.shape.at(-1) ?? 0;
   const { size } = dataset;
   try {

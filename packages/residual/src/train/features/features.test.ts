@@ -125,7 +125,7 @@ test('the cache is computed once, gone on with after an interruption, and verifi
       ),
     ) as tf.Tensor
   ).dataSync();
-  one.forEach((value, i) => assert.ok(Math.abs(value - (whole.values[5 * 32 + i] ?? 9)) < 1e-5));
+  for (const [i, value] of one.entries()) assert.ok(Math.abs(value - (whole.values[5 * 32 + i] ?? 9)) < 1e-5);
 
   assert.deepEqual(await extract(), whole);
   assert.equal(read, 0);

@@ -1,12 +1,19 @@
-/** Public networks called ResNet that are none of ours, by a name that gives them away, so that a file of theirs is
+/** Public networks that a ResNet's file may turn out to be instead, by a name that gives them away, so that a file of theirs is
  *  answered with what it is and not with a list of names. */
 
 export interface Stranger {
   readonly mark: RegExp;
   readonly is: string;
+  /** What to do where a network of ours can be built so. */
+  readonly help?: string;
 }
 
 export const strangers: readonly Stranger[] = [
+  {
+    mark: /(^|\/)bn_data\//,
+    is: 'a pre-activation ResNet (it normalises before each convolution)',
+    help: 'preactivation: true builds it',
+  },
   {
     mark: /(^|\.)conv1\.0\.weight$/,
     is: 'a ResNet-D (three convolutions in the stem)',
