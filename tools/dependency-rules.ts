@@ -52,6 +52,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'evaluate',
       'doctor',
       'weights',
+      'export/graph',
       'quantize',
       'export',
       'serve',
