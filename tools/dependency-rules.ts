@@ -42,6 +42,8 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
     sources: 'packages/residual/src',
     layers: [
       'cli/nearest.ts',
+      'weights/protobuf-writer.ts',
+      'weights/crc32c.ts',
       'data/errors.ts',
       'data/random.ts',
       'augment',

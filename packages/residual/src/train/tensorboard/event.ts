@@ -1,8 +1,8 @@
 /** TensorBoard's events: tensorflow/core/util/event.proto and tensorflow/core/framework/summary.proto, field by field.
  *  Each function gives one framed record. */
 
+import { Message } from '../../weights/protobuf-writer.ts';
 import type { Histogram } from './histogram.ts';
-import { Message } from './protobuf.ts';
 import { tfRecord } from './record.ts';
 
 /** `SessionLog.SessionStatus.START`: a reader forgets what it saw of this step and later ones. */

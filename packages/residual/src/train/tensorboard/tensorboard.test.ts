@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import '@tensorflow/tfjs-backend-cpu';
+import { crc32c, maskedCrc32c } from '../../weights/crc32c.ts';
 import { tensorBoard } from '../callbacks/tensorboard.ts';
 import { readHistory, type StepRecord } from '../history.ts';
 import { sgd } from '../sgd.ts';
@@ -11,7 +12,7 @@ import { halvesSplits, tinyModel } from '../testing.ts';
 import { train } from '../train.ts';
 import { startEvent, summaryEvent, versionEvent } from './event.ts';
 import { histogramOf } from './histogram.ts';
-import { crc32c, maskedCrc32c, tfRecord } from './record.ts';
+import { tfRecord } from './record.ts';
 
 /** A file that TensorBoard's EventAccumulator reads with these values: interop/tensorboard/verify.py checks it. */
 const fixture = join(import.meta.dirname, 'fixtures', 'events.out.tfevents.1700000000.fixture');
