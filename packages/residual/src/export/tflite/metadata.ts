@@ -1,0 +1,83 @@
+/** What a phone's library must know of a classifier to take a picture as it is: size, colours, normalisation, labels.
+ *  Written as TFLite Metadata, with the labels and our own description packed behind the model. */
+
+import type { ModelInfo } from '../../models/info.ts';
+import type { InferenceGraph } from '../graph/graph.ts';
+import { writeFlat } from './flat/write.ts';
+import {
+  COLOR_SPACE,
+  DESCRIPTIONS,
+  METADATA_IDENTIFIER,
+  type MetadataValue,
+  ModelMetadata,
+  TENSOR_AXIS_LABELS,
+} from './metadata-schema.ts';
+import type { PackedFile } from './zip.ts';
+
+/** One class name a line, in the order of the outputs. */
+export const LABELS_FILE = 'labels.txt';
+
+/** The class names and the preprocessing as the library itself keeps them, resize rule included. */
+export const INFO_FILE = 'residual.json';
+
+export function metadataOf(graph: InferenceGraph): { readonly metadata: Uint8Array; readonly files: PackedFile[] } {
+  const { name, input, classes, gives, preprocessing } = graph;
+  const [height, width, channels] = input.shape;
+  const { mean, std, resize } = preprocessing;
+  // The library's formula is (byte − mean) / std.
+  const bytes = input.range === 'bytes';
+  const normalization = {
+    mean: bytes ? [0] : mean.map((value) => value * 255),
+    std: bytes ? [1] : std.map((value) => value * 255),
+  };
+  const limits = (byte: 0 | 255) =>
+    bytes ? [byte] : mean.map((_, c) => (byte - normalization.mean[c]) / normalization.std[c]);
+  const value: MetadataValue = {
+    name,
+    description: `Image classifier of ${classes.length} classes`,
+    version: '1',
+    subgraphMetadata: [
+      {
+        inputTensorMetadata: [
+          {
+            name: 'image',
+            description: `A picture of ${height} × ${width} pixels; other sizes become one by "${resize}".`,
+            content: {
+              contentProperties: {
+                type: 'ImageProperties',
+                value: {
+                  colorSpace: channels === 1 ? COLOR_SPACE.grayscale : COLOR_SPACE.rgb,
+                  defaultSize: { width, height },
+                },
+              },
+            },
+            processUnits: [{ options: { type: 'NormalizationOptions', value: normalization } }],
+            stats: { min: limits(0), max: limits(255) },
+          },
+        ],
+        outputTensorMetadata: [
+          {
+            name: gives === 'probabilities' ? 'probability' : 'logit',
+            description: `One ${gives === 'probabilities' ? 'probability' : 'logit'} for each class.`,
+            content: { contentProperties: { type: 'FeatureProperties', value: {} } },
+            ...(gives === 'probabilities' && { stats: { min: [0], max: [1] } }),
+            associatedFiles: [
+              { name: LABELS_FILE, description: 'The name of each class.', type: TENSOR_AXIS_LABELS },
+            ],
+          },
+        ],
+      },
+    ],
+    associatedFiles: [{ name: INFO_FILE, description: 'How pictures are prepared.', type: DESCRIPTIONS }],
+    minParserVersion: '1.0.0',
+  };
+  const info: ModelInfo = { format: 'residual/1', architecture: name, classes, preprocessing };
+  const text = (content: string) => new TextEncoder().encode(content);
+  return {
+    metadata: writeFlat(ModelMetadata, value, METADATA_IDENTIFIER),
+    files: [
+      { name: LABELS_FILE, data: text(classes.map((label) => `${label.replace(/[\r\n]+/g, " ")}\n`).join('')) },
+      { name: INFO_FILE, data: text(`${JSON.stringify(info, undefined, 2)}\n`) },
+    ],
+  };
+}
