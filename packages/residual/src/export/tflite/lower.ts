@@ -312,8 +312,9 @@ function paddings(model: TfliteModel, name: string, [top, bottom, left, right]: 
   return model.int32(`${name}/paddings`, [4, 2], [0, 0, top, bottom, left, right, 0, 0]);
 }
 
-function reshape({ model, values }: Lowering, name: string, x: number, out: number, shape: Shape): void {
-  const newShape = values.batched(shape);
+function reshape({ model }: Lowering, name: string, x: number, out: number, shape: Shape): void {
+  // −1: as many images as there are, so that a runtime may resize its input.
+  const newShape = [-1, ...shape];
   const tensor = model.int32(`${name}/shape`, [newShape.length], newShape);
   model.operator('RESHAPE', {}, [x, tensor], [out], { type: 'ReshapeOptions', value: { newShape } });
 }

@@ -60,11 +60,6 @@ export class Values {
     return shape;
   }
 
-  /** Sizes of a whole batch. */
-  batched(shape: Shape): number[] {
-    return [this.batch, ...shape];
-  }
-
   parametersOf(value: string): AffineParameters {
     const parameters = this.quantization?.values[value];
     if (!parameters) throw new Error(`internal: no scale for ${value}`);
@@ -79,6 +74,6 @@ export class Values {
 
   private like(name: string, value: string, form: Form, shape: Shape): number {
     const quantization = this.scalesOf(value, form);
-    return this.model.tensor({ name, type: form, shape: this.batched(shape), ...(quantization && { quantization }) });
+    return this.model.tensor({ name, type: form, shape: [this.batch, ...shape], ...(quantization && { quantization }) });
   }
 }

@@ -27,7 +27,10 @@ export interface TfliteOptions {
    * Android's and iOS's Task Library gives an integer model: bytes of a picture, so the graph's input must be of bytes.
    */
   readonly edges?: Edges;
-  /** Images at a time. Default `dynamic`: one, unless the runtime resizes its input. */
+  /**
+   * Images at a time. Default 1, which every runtime loads, and which TensorFlow's interpreter may resize all the same:
+   * nothing in the file rests on it. `dynamic` declares the size open; LiteRT in a page or in Node refuses such files.
+   */
   readonly batch?: number | 'dynamic';
 }
 
@@ -40,7 +43,7 @@ const FORMS: Readonly<Record<Edges, Form>> = { float: 'float32', int8: 'int8', u
  * @example await writeFile('model.tflite', writeTflite(graph, { quantize: 'float16' }))
  */
 export function writeTflite(graph: InferenceGraph, options: TfliteOptions = {}): Uint8Array {
-  const { quantize = 'none', quantization, edges = 'float', batch = 'dynamic' } = options;
+  const { quantize = 'none', quantization, edges = 'float', batch = 1 } = options;
   checkOptions(graph, options);
   const model = new TfliteModel();
   const values = new Values(model, graph, quantization, batch === 'dynamic' ? -1 : batch);
@@ -56,7 +59,7 @@ export function writeTflite(graph: InferenceGraph, options: TfliteOptions = {}):
 }
 
 function checkOptions(graph: InferenceGraph, options: TfliteOptions): void {
-  const { quantize = 'none', quantization, edges = 'float', batch = 'dynamic' } = options;
+  const { quantize = 'none', quantization, edges = 'float', batch = 1 } = options;
   const fail = (message: string) => new ModelError(`tflite: ${message}`);
   if (quantize === 'int8' && !quantization) throw fail('quantize int8 needs the scales of a calibration');
   if (quantize !== 'int8' && quantization) throw fail(`quantize ${quantize} takes no scales of a calibration; int8 does`);
