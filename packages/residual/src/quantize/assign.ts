@@ -58,7 +58,9 @@ export function assignQuantization(
 }
 
 /** The numbers of a node that become 8-bit integers, and the bias that is added to their sums. */
-export function trainedOf(node: GraphNode): { readonly weights: Float32Array; readonly bias: Float32Array } | undefined {
+export function trainedOf(
+  node: GraphNode,
+): { readonly weights: Float32Array; readonly bias: Float32Array } | undefined {
   switch (node.op) {
     case 'conv2d':
     case 'depthwiseConv2d':

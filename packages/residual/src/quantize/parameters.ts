@@ -50,7 +50,10 @@ export const UNIT_PARAMETERS: AffineParameters = { scale: 1 / 256, zeroPoint: -1
 export const BYTE_PARAMETERS: AffineParameters = { scale: 1, zeroPoint: -128 };
 
 /** Scale and zero point for a range, which is widened to hold 0. A range of nothing but 0 has scale 1. */
-export function parametersOf({ min, max }: ValueRange, { scheme = 'asymmetric' }: ActivationOptions = {}): AffineParameters {
+export function parametersOf(
+  { min, max }: ValueRange,
+  { scheme = 'asymmetric' }: ActivationOptions = {},
+): AffineParameters {
   const low = Math.min(min, 0);
   const high = Math.max(max, 0);
   if (!Number.isFinite(high - low)) throw new Error(`internal: a range from ${min} to ${max}`);

@@ -7,5 +7,5 @@ export type * from './graph.ts';
 export { constantsOf, readersOf, shapesOf } from './graph.ts';
 export { supportedLayers } from './layers.ts';
 export { printGraph } from './print.ts';
-export type { RunningGraph } from './run.ts';
+export type { RunningGraph, RunOptions } from './run.ts';
 export { openGraph, runGraph } from './run.ts';

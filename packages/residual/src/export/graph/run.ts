@@ -28,8 +28,13 @@ export interface RunningGraph {
   dispose(): void;
 }
 
+export interface RunOptions {
+  /** Changes each value before it is read, the input included: to see what rounding it does, say. */
+  readonly each?: (name: string, value: tf.Tensor) => tf.Tensor;
+}
+
 /** @example const running = openGraph(graph); const logits = (await running.run(images)).get(graph.output) */
-export function openGraph(graph: InferenceGraph): RunningGraph {
+export function openGraph(graph: InferenceGraph, { each = (_, value) => value }: RunOptions = {}): RunningGraph {
   const constants = new Map<Constant, tf.Tensor>();
   for (const node of graph.nodes) {
     for (const constant of Object.values(constantsOf(node))) {
@@ -50,7 +55,7 @@ export function openGraph(graph: InferenceGraph): RunningGraph {
       for (const name of wanted) {
         if (!known.has(name)) throw new ModelError(`graph ${graph.name}: has no value ${name}`);
       }
-      const outputs = tf.tidy(() => compute(graph, images, wanted, constants));
+      const outputs = tf.tidy(() => compute(graph, images, wanted, constants, each));
       const result = new Map<string, Float32Array>();
       try {
         for (const [i, tensor] of outputs.entries()) {
@@ -85,24 +90,24 @@ function compute(
   images: Float32Array | Uint8Array,
   wanted: readonly string[],
   constants: ReadonlyMap<Constant, tf.Tensor>,
+  each: NonNullable<RunOptions['each']>,
 ): tf.Tensor[] {
   const size = input.shape.reduce((product, n) => product * n, 1);
   const values = new Map<string, tf.Tensor>();
-  values.set(input.name, tf.tensor(Float32Array.from(images), [images.length / size, ...input.shape], 'float32'));
+  const given = tf.tensor(Float32Array.from(images), [images.length / size, ...input.shape], 'float32');
+  values.set(input.name, each(input.name, given));
   for (const node of nodes) {
     const inputs = node.inputs.map((name) => {
       const value = values.get(name);
       if (!value) throw new Error(`internal: ${name} is not made yet`);
       return value;
     });
-    values.set(
-      node.output,
-      apply(node, inputs, (constant) => {
-        const tensor = constants.get(constant);
-        if (!tensor) throw new Error(`internal: a constant of ${node.name} is not there`);
-        return tensor;
-      }),
-    );
+    const made = apply(node, inputs, (constant) => {
+      const tensor = constants.get(constant);
+      if (!tensor) throw new Error(`internal: a constant of ${node.name} is not there`);
+      return tensor;
+    });
+    values.set(node.output, each(node.output, made));
   }
   return wanted.map((name) => values.get(name) as tf.Tensor);
 }

@@ -66,7 +66,10 @@ export function storeWeights(
       name: `${node}/bias`,
       type: 'int32',
       shape: [channels],
-      quantization: perChannelScales(scales.map((scale) => scale * quantization.inputScale), 0),
+      quantization: perChannelScales(
+        scales.map((scale) => scale * quantization.inputScale),
+        0,
+      ),
       data: bytesOf(biases),
     });
     return { weights: quantized, bias: added, type: 'int8', perChannel: scales.length > 1 };

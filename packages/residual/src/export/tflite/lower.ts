@@ -5,8 +5,8 @@ import { ModelError } from '../../models/errors.ts';
 import type { Quantization } from '../../quantize/parameters.ts';
 import type {
   Add,
-  AveragePool,
   Affine,
+  AveragePool,
   Conv2D,
   Dense,
   DepthwiseConv2D,
@@ -18,7 +18,7 @@ import type {
   Pair,
   Shape,
 } from '../graph/graph.ts';
-import { storeWeights, type StoredWeights, type WeightStorage, type Weights } from './constants.ts';
+import { type StoredWeights, storeWeights, type WeightStorage, type Weights } from './constants.ts';
 import { bytesOf, type TfliteModel } from './model.ts';
 import { neverNegative } from './never-negative.ts';
 import { paddingKind } from './padding.ts';
@@ -41,50 +41,65 @@ export function lowerNode(lowering: Lowering, node: GraphNode): void {
   const inputs = () => node.inputs.map((name) => values.read(name, form));
   switch (node.op) {
     case 'conv2d':
-      return lowerConv2D(lowering, node, form);
+      lowerConv2D(lowering, node, form);
+      break;
     case 'depthwiseConv2d':
-      return lowerDepthwise(lowering, node, form);
+      lowerDepthwise(lowering, node, form);
+      break;
     case 'dense':
-      return lowerDense(lowering, node, form);
+      lowerDense(lowering, node, form);
+      break;
     case 'affine':
-      return lowerAffine(lowering, node, form);
+      lowerAffine(lowering, node, form);
+      break;
     case 'add':
-      return lowerAdd(lowering, node, form);
+      lowerAdd(lowering, node, form);
+      break;
     case 'mul':
-      return lowerMul(lowering, node, form);
+      lowerMul(lowering, node, form);
+      break;
     case 'maxPool':
     case 'averagePool':
-      return lowerPool(lowering, node, form);
+      lowerPool(lowering, node, form);
+      break;
     case 'globalAveragePool': {
       const axes = model.int32(`${node.name}/axes`, [2], [1, 2]);
       const [x] = inputs();
       const options = { type: 'ReducerOptions', value: { keepDims: false } } as const;
-      return model.operator('MEAN', {}, [x, axes], [values.make(node.output, form)], options);
+      model.operator('MEAN', {}, [x, axes], [values.make(node.output, form)], options);
+      break;
     }
     case 'pad': {
       const [x] = inputs();
-      return pad(lowering, node.name, x, values.make(node.output, form), node.padding);
+      pad(lowering, node.name, x, values.make(node.output, form), node.padding);
+      break;
     }
     case 'relu':
-      return model.operator('RELU', {}, inputs(), [values.make(node.output, form)]);
+      model.operator('RELU', {}, inputs(), [values.make(node.output, form)]);
+      break;
     case 'relu6':
-      return model.operator('RELU6', {}, inputs(), [values.make(node.output, form)]);
+      model.operator('RELU6', {}, inputs(), [values.make(node.output, form)]);
+      break;
     case 'sigmoid':
-      return model.operator('LOGISTIC', {}, inputs(), [values.make(node.output, form)]);
+      model.operator('LOGISTIC', {}, inputs(), [values.make(node.output, form)]);
+      break;
     case 'softmax': {
       const options = { type: 'SoftmaxOptions', value: { beta: 1 } } as const;
-      return model.operator('SOFTMAX', {}, inputs(), [values.make(node.output, form)], options);
+      model.operator('SOFTMAX', {}, inputs(), [values.make(node.output, form)], options);
+      break;
     }
     case 'reshape': {
       const [x] = inputs();
-      return reshape(lowering, node.name, x, values.make(node.output, form), node.shape);
+      reshape(lowering, node.name, x, values.make(node.output, form), node.shape);
+      break;
     }
     case 'concat': {
       const options = { type: 'ConcatenationOptions', value: { axis: node.shape.length } } as const;
-      return model.operator('CONCATENATION', {}, inputs(), [values.make(node.output, form)], options);
+      model.operator('CONCATENATION', {}, inputs(), [values.make(node.output, form)], options);
+      break;
     }
     default:
-      return node satisfies never;
+      node satisfies never;
   }
 }
 
@@ -109,7 +124,12 @@ function lowerConv2D(lowering: Lowering, node: Conv2D, form: Form): void {
   const { name, strides, dilation, activation, filter, bias } = node;
   const [rows, columns, inputs, outputs] = filter.shape;
   const { x, padding } = windowed(lowering, node, form, [rows, columns], dilation);
-  const { weights, bias: b, type, perChannel } = store(lowering, node, form, {
+  const {
+    weights,
+    bias: b,
+    type,
+    perChannel,
+  } = store(lowering, node, form, {
     node: name,
     shape: [outputs, rows, columns, inputs],
     order: outputsFirst(rows * columns * inputs, outputs),
@@ -136,7 +156,12 @@ function lowerDepthwise(lowering: Lowering, node: DepthwiseConv2D, form: Form): 
   const { name, strides, dilation, activation, filter, bias } = node;
   const [rows, columns, channels, multiplier] = filter.shape;
   const { x, padding } = windowed(lowering, node, form, [rows, columns], dilation);
-  const { weights, bias: b, type, perChannel } = store(lowering, node, form, {
+  const {
+    weights,
+    bias: b,
+    type,
+    perChannel,
+  } = store(lowering, node, form, {
     node: name,
     shape: [1, rows, columns, channels * multiplier],
     order: (i) => i,
@@ -275,7 +300,11 @@ function windowed(
   }
   if (kind !== 'explicit') return { x, padding: kind };
   const [top, bottom, left, right] = padding;
-  const padded = values.between(`${node.name}/padded`, input, form, [height + top + bottom, width + left + right, channels]);
+  const padded = values.between(`${node.name}/padded`, input, form, [
+    height + top + bottom,
+    width + left + right,
+    channels,
+  ]);
   // Zeros never win a maximum over values of which none is below them.
   const zeros = node.op !== 'maxPool' || neverNegative(lowering.graph, input);
   if (zeros) pad(lowering, node.name, x, padded, padding);

@@ -61,9 +61,7 @@ export function metadataOf(graph: InferenceGraph): { readonly metadata: Uint8Arr
             description: `One ${gives === 'probabilities' ? 'probability' : 'logit'} for each class.`,
             content: { contentProperties: { type: 'FeatureProperties', value: {} } },
             ...(gives === 'probabilities' && { stats: { min: [0], max: [1] } }),
-            associatedFiles: [
-              { name: LABELS_FILE, description: 'The name of each class.', type: TENSOR_AXIS_LABELS },
-            ],
+            associatedFiles: [{ name: LABELS_FILE, description: 'The name of each class.', type: TENSOR_AXIS_LABELS }],
           },
         ],
       },
@@ -76,7 +74,7 @@ export function metadataOf(graph: InferenceGraph): { readonly metadata: Uint8Arr
   return {
     metadata: writeFlat(ModelMetadata, value, METADATA_IDENTIFIER),
     files: [
-      { name: LABELS_FILE, data: text(classes.map((label) => `${label.replace(/[\r\n]+/g, " ")}\n`).join('')) },
+      { name: LABELS_FILE, data: text(classes.map((label) => `${label.replace(/[\r\n]+/g, ' ')}\n`).join('')) },
       { name: INFO_FILE, data: text(`${JSON.stringify(info, undefined, 2)}\n`) },
     ],
   };

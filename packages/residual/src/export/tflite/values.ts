@@ -74,6 +74,11 @@ export class Values {
 
   private like(name: string, value: string, form: Form, shape: Shape): number {
     const quantization = this.scalesOf(value, form);
-    return this.model.tensor({ name, type: form, shape: [this.batch, ...shape], ...(quantization && { quantization }) });
+    return this.model.tensor({
+      name,
+      type: form,
+      shape: [this.batch, ...shape],
+      ...(quantization && { quantization }),
+    });
   }
 }

@@ -62,7 +62,8 @@ function checkOptions(graph: InferenceGraph, options: TfliteOptions): void {
   const { quantize = 'none', quantization, edges = 'float', batch = 1 } = options;
   const fail = (message: string) => new ModelError(`tflite: ${message}`);
   if (quantize === 'int8' && !quantization) throw fail('quantize int8 needs the scales of a calibration');
-  if (quantize !== 'int8' && quantization) throw fail(`quantize ${quantize} takes no scales of a calibration; int8 does`);
+  if (quantize !== 'int8' && quantization)
+    throw fail(`quantize ${quantize} takes no scales of a calibration; int8 does`);
   if (quantize !== 'int8' && edges !== 'float') {
     throw fail(`edges ${edges} need quantize int8, received ${quantize}; choices: float`);
   }

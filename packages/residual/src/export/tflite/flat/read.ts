@@ -10,12 +10,7 @@ const MOST_TABLES = 1_000_000;
  * @param name the file's, for messages
  * @throws WeightsError for a file of another kind, and for one that is cut off or damaged
  */
-export function readFlat<T extends Table>(
-  data: Uint8Array,
-  table: T,
-  identifier: string,
-  name: string,
-): TableValue<T> {
+export function readFlat<T extends Table>(data: Uint8Array, table: T, identifier: string, name: string): TableValue<T> {
   const reader = new FlatReader(data, name);
   const found = data.length < 8 ? '' : String.fromCharCode(...data.subarray(4, 8));
   if (found !== identifier) throw new WeightsError(`${name}: is no ${identifier} file`);
@@ -136,7 +131,9 @@ class FlatReader {
 
   private check(at: number, length: number): void {
     if (at < 0 || at + length > this.data.length) {
-      throw new WeightsError(`${this.name}: is cut off or damaged: needs bytes ${at} to ${at + length} of ${this.data.length}`);
+      throw new WeightsError(
+        `${this.name}: is cut off or damaged: needs bytes ${at} to ${at + length} of ${this.data.length}`,
+      );
     }
   }
 }

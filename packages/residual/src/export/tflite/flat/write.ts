@@ -40,7 +40,8 @@ function writeTable(builder: Builder, table: Table, value: TableValue<Table>): n
     if (field.kind === 'scalar') writeScalar(builder, field, held as number);
     else if (field.kind === 'bool') builder.addFieldInt8(field.slot, held ? 1 : 0, 0);
     else {
-      if (field.kind === 'union') builder.addFieldInt8(field.slot - 1, memberOf(field, (held as { type: string }).type).tag, 0);
+      if (field.kind === 'union')
+        builder.addFieldInt8(field.slot - 1, memberOf(field, (held as { type: string }).type).tag, 0);
       builder.addFieldOffset(field.slot, targets.get(name) as number, 0);
     }
   }
@@ -51,12 +52,15 @@ function writeScalar(builder: Builder, field: Extract<Field, { kind: 'scalar' }>
   switch (field.type) {
     case 'int8':
     case 'uint8':
-      return builder.addFieldInt8(field.slot, value, field.default);
+      builder.addFieldInt8(field.slot, value, field.default);
+      break;
     case 'int32':
     case 'uint32':
-      return builder.addFieldInt32(field.slot, value, field.default);
+      builder.addFieldInt32(field.slot, value, field.default);
+      break;
     case 'float32':
-      return builder.addFieldFloat32(field.slot, value, field.default);
+      builder.addFieldFloat32(field.slot, value, field.default);
+      break;
     default:
       field.type satisfies never;
   }

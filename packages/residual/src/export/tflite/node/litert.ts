@@ -55,7 +55,9 @@ export async function openLiteRt(file: Uint8Array): Promise<LiteRtModel> {
     accelerated: model.isFullyAccelerated,
     async run(images) {
       if (images.length === 0 || images.length % batch !== 0) {
-        throw new ModelError(`LiteRT: a run takes ${inputShape.join(' × ')} = ${batch} numbers, received ${images.length}`);
+        throw new ModelError(
+          `LiteRT: a run takes ${inputShape.join(' × ')} = ${batch} numbers, received ${images.length}`,
+        );
       }
       const all = new Float32Array((images.length / batch) * results);
       for (let i = 0; i * batch < images.length; i++) {
