@@ -47,9 +47,9 @@ resolvers = tf.lite.experimental.OpResolverType
 failures = 0
 for case in json.loads((folder / "cases.json").read_text()):
     path = folder / case["file"]
-    images = np.fromfile(folder / f"{case['data']}.images", np.float32).reshape(-1, *case["info"]["inputShape"])
+    images = np.fromfile(folder / f"{case['data']}.images", np.float32).reshape(-1, *case["preprocessing"]["inputShape"])
     expected = np.fromfile(folder / f"{case['data']}.expected", np.float32).reshape(len(images), -1)
-    limit = LIMITS.get(case["kind"], 0.15)
+    limit = LIMITS.get(case["kind"], 0.1)
     for label, kernels in [("xnnpack", resolvers.AUTO), ("reference", resolvers.BUILTIN_REF)]:
         for resize in [False, True]:
             received, interpreter = run(path, images, resize, kernels)

@@ -77,7 +77,10 @@ export function storeWeights(
   const float = (suffix: string, size: readonly number[], data: Float32Array) =>
     model.tensor({ name: `${node}/${suffix}`, type: 'float32', shape: size, data: bytesOf(data) });
   if (storage === 'dynamic' && values.length >= DYNAMIC_MINIMUM) {
-    const { values: integers, scales } = quantizeWeights(values, channels);
+    // A dense layer with a scale for each channel and floats around it needs TensorFlow 2.17: newer than what the Task
+    // Library was built with.
+    const granularity = shape.length === 2 ? 'per-tensor' : 'per-channel';
+    const { values: integers, scales } = quantizeWeights(values, channels, { granularity });
     const quantized = model.tensor({
       name,
       type: 'int8',
