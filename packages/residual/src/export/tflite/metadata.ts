@@ -17,7 +17,7 @@ import type { PackedFile } from './zip.ts';
 /** One class name a line, in the order of the outputs. */
 export const LABELS_FILE = 'labels.txt';
 
-/** The class names and the preprocessing as the library itself keeps them, resize rule included. */
+/** What the library itself keeps of a model beside its class names: the preprocessing with its resize rule. */
 export const INFO_FILE = 'residual.json';
 
 export function metadataOf(graph: InferenceGraph): { readonly metadata: Uint8Array; readonly files: PackedFile[] } {
@@ -69,13 +69,13 @@ export function metadataOf(graph: InferenceGraph): { readonly metadata: Uint8Arr
     associatedFiles: [{ name: INFO_FILE, description: 'How pictures are prepared.', type: DESCRIPTIONS }],
     minParserVersion: '1.0.0',
   };
-  const info: ModelInfo = { format: 'residual/1', architecture: name, classes, preprocessing };
+  const info: Omit<ModelInfo, 'classes'> = { format: 'residual/1', architecture: name, preprocessing };
   const text = (content: string) => new TextEncoder().encode(content);
   return {
     metadata: writeFlat(ModelMetadata, value, METADATA_IDENTIFIER),
     files: [
       { name: LABELS_FILE, data: text(classes.map((label) => `${label.replace(/[\r\n]+/g, ' ')}\n`).join('')) },
-      { name: INFO_FILE, data: text(`${JSON.stringify(info, undefined, 2)}\n`) },
+      { name: INFO_FILE, data: text(`${JSON.stringify(info)}\n`) },
     ],
   };
 }

@@ -15,13 +15,20 @@ export function writeFlat<T extends Table>(
   sizeHint = 1024,
 ): Uint8Array {
   const builder = new Builder(sizeHint);
-  builder.finish(writeTable(builder, table, value), identifier);
+  builder.finish(writeTable({ builder, shared: new Map() }, table, value), identifier);
   return builder.asUint8Array();
+}
+
+interface Writing {
+  readonly builder: Builder;
+  /** Lists of numbers that are in the file already: equal ones are stored once, e.g. the zero points of all weights. */
+  readonly shared: Map<string, number>;
 }
 
 type Values = Readonly<Record<string, unknown>>;
 
-function writeTable(builder: Builder, table: Table, value: TableValue<Table>): number {
+function writeTable(writing: Writing, table: Table, value: TableValue<Table>): number {
+  const { builder } = writing;
   const values = value as Values;
   for (const name of Object.keys(values)) if (!(name in table)) throw new Error(`internal: no field ${name}`);
   // What a table points to stands in the file before the table is begun.
@@ -30,7 +37,7 @@ function writeTable(builder: Builder, table: Table, value: TableValue<Table>): n
   for (const [name, field] of Object.entries(table)) {
     slots = Math.max(slots, field.slot + 1);
     if (values[name] === undefined) continue;
-    const target = writeTarget(builder, field, values[name]);
+    const target = writeTarget(writing, field, values[name]);
     if (target !== undefined) targets.set(name, target);
   }
   builder.startObject(slots);
@@ -67,28 +74,29 @@ function writeScalar(builder: Builder, field: Extract<Field, { kind: 'scalar' }>
 }
 
 /** Where what a field points to was written; nothing for a field without a pointer. */
-function writeTarget(builder: Builder, field: Field, value: unknown): number | undefined {
+function writeTarget(writing: Writing, field: Field, value: unknown): number | undefined {
+  const { builder } = writing;
   switch (field.kind) {
     case 'text':
       return builder.createString(value as string);
     case 'numbers':
-      return writeNumbers(builder, field.type, value as readonly number[]);
+      return writeNumbers(writing, field.type, value as readonly number[]);
     case 'bytes': {
       const data = value as Uint8Array;
       builder.prep(field.align, data.length);
       return builder.createByteVector(data);
     }
     case 'one':
-      return writeTable(builder, field.table, value as TableValue<Table>);
+      return writeTable(writing, field.table, value as TableValue<Table>);
     case 'many': {
-      const items = (value as readonly TableValue<Table>[]).map((item) => writeTable(builder, field.table, item));
+      const items = (value as readonly TableValue<Table>[]).map((item) => writeTable(writing, field.table, item));
       builder.startVector(4, items.length, 4);
       for (const item of items.toReversed()) builder.addOffset(item);
       return builder.endVector();
     }
     case 'union': {
       const { type, value: member } = value as { readonly type: string; readonly value: TableValue<Table> };
-      return writeTable(builder, memberOf(field, type).table, member);
+      return writeTable(writing, memberOf(field, type).table, member);
     }
     case 'scalar':
     case 'bool':
@@ -98,7 +106,10 @@ function writeTarget(builder: Builder, field: Field, value: unknown): number | u
   }
 }
 
-function writeNumbers(builder: Builder, type: NumberType, values: readonly number[]): number {
+function writeNumbers({ builder, shared }: Writing, type: NumberType, values: readonly number[]): number {
+  const key = `${type} ${values}`;
+  const ready = shared.get(key);
+  if (ready !== undefined) return ready;
   const width = WIDTH[type];
   builder.startVector(width, values.length, width);
   // A FlatBuffer is built from its end.
@@ -107,5 +118,7 @@ function writeNumbers(builder: Builder, type: NumberType, values: readonly numbe
     else if (type === 'float32') builder.addFloat32(value);
     else builder.addInt64(BigInt(value));
   }
-  return builder.endVector();
+  const place = builder.endVector();
+  shared.set(key, place);
+  return place;
 }
