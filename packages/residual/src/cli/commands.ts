@@ -5,11 +5,13 @@ import { augmentCommand } from './augment.ts';
 import type { Command } from './command.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { predictCommand } from './predict.ts';
 import { recipesCommand } from './recipes.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
+import { verifyCommand } from './verify.ts';
 
 export const commands = [
   doctorCommand,
@@ -19,5 +21,7 @@ export const commands = [
   tuneCommand,
   evaluateCommand,
   predictCommand,
+  exportCommand,
+  verifyCommand,
   summaryCommand,
 ] as unknown as readonly Command[];

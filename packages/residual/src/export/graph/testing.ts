@@ -5,7 +5,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Random } from '../../data/random.ts';
 import type { ModelInfo } from '../../models/info.ts';
 
-/** Gives every normalisation, bias and γ numbers as training leaves them, none of them 0 or 1. */
+/** Gives every weight a number as training may leave it: no γ is 1, no bias or mean 0. The same seed, the same numbers. */
 export function pretendTrained(model: LayersModel, seed = 1): LayersModel {
   const random = Random.at(seed);
   const between = (low: number, high: number) => random.uniform(low, high);
@@ -13,7 +13,11 @@ export function pretendTrained(model: LayersModel, seed = 1): LayersModel {
     const names = layer.weights.map(({ originalName }) => originalName.split('/').at(-1));
     const tensors = layer.getWeights();
     const drawn = tensors.map((tensor, i) => {
+      const [rows = 1, columns = 1] = tensor.shape;
+      const kernel = (fanIn: number) => () => between(-Math.sqrt(6 / fanIn), Math.sqrt(6 / fanIn));
       const draw: Readonly<Record<string, () => number>> = {
+        kernel: kernel(tensor.size / (tensor.shape.at(-1) ?? 1)),
+        depthwise_kernel: kernel(rows * columns),
         gamma: () => between(0.4, 1.6),
         beta: () => between(-0.5, 0.5),
         bias: () => between(-0.3, 0.3),

@@ -1,0 +1,60 @@
+/** What a format of exported files is: how it is written, and how its files are run in their own runtime.
+ *  Each format is one object in a folder of its own; `formats.ts` lists them. */
+
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { ModelInfo } from '../models/info.ts';
+import type { Layout } from './artefact.ts';
+import type { FormatName } from './names.ts';
+import type { RunningFile } from './runtime.ts';
+
+/** How numbers are kept in the file. */
+export type Precision = 'float32' | 'float16' | 'dynamic' | 'int8';
+
+export interface ExportRequest {
+  readonly model: LayersModel;
+  readonly info: ModelInfo;
+  readonly precision: Precision;
+  /** The softmax at the end: as the model has it, left out, or there in any case. */
+  readonly softmax: 'keep' | 'drop' | 'add';
+  /** What the file takes: normalised float32 numbers, or pictures of bytes, whose normalisation is part of the file. */
+  readonly input: 'float32' | 'uint8';
+  /** Of the input. Default: what is usual for the format. */
+  readonly layout?: Layout;
+  /** Of ONNX. Default 17. */
+  readonly opset?: number;
+  /** Of this program, for the file. */
+  readonly version: string;
+}
+
+/** A file in memory. */
+export interface ExportFile {
+  /** From the folder of the export; with `/` between folders. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface ExportFormat {
+  /** As the command line calls it. */
+  readonly name: FormatName;
+  /** For people, e.g. `ONNX`. */
+  readonly title: string;
+  /** Those that it can hold. */
+  readonly precisions: readonly Precision[];
+  /** The name of the file, or of the folder that holds the files, in the folder of the export: e.g. `model.onnx`. */
+  target(precision: Precision): string;
+  /** @throws ModelError for what the format cannot hold */
+  write(request: ExportRequest): Promise<readonly ExportFile[]>;
+  /** Whether these files, from a disk, are of this format. */
+  recognises(files: readonly ExportFile[]): boolean;
+  /**
+   * Loads files in the runtime that they are written for.
+   *
+   * @throws ModelError where the runtime refuses them or is not installed
+   */
+  open(files: readonly ExportFile[]): Promise<RunningFile>;
+}
+
+/** `model` or `model-float16`, before the format's own ending. */
+export function stemFor(precision: Precision): string {
+  return precision === 'float32' ? 'model' : `model-${precision}`;
+}

@@ -1,0 +1,29 @@
+/** ONNX as one of the formats of `residual export`. */
+
+import { type ExportFormat, stemFor } from '../format.ts';
+import { inferenceGraph } from '../graph/from-model.ts';
+import { openOnnx } from './runtime.ts';
+import { writeOnnx } from './write.ts';
+
+export const onnxFormat: ExportFormat = {
+  name: 'onnx',
+  title: 'ONNX',
+  precisions: ['float32', 'float16'],
+  target: (precision) => `${stemFor(precision)}.onnx`,
+  async write({ model, info, precision, softmax, input, layout, opset, version }) {
+    const graph = await inferenceGraph(model, info, { softmax, input: input === 'uint8' ? 'bytes' : 'normalised' });
+    const bytes = writeOnnx(graph, {
+      ...(precision === 'float16' ? { precision } : {}),
+      ...(layout === undefined ? {} : { layout }),
+      ...(opset === undefined ? {} : { opset }),
+      type: input,
+      producer: { name: 'residual', version },
+    });
+    return [{ path: onnxFormat.target(precision), bytes }];
+  },
+  recognises: ([file, ...others]) => file !== undefined && others.length === 0 && file.path.endsWith('.onnx'),
+  async open([file]) {
+    if (!file) throw new Error('internal: there is no file');
+    return openOnnx(file.bytes, file.path);
+  },
+};
