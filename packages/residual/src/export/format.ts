@@ -5,6 +5,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ModelInfo } from '../models/info.ts';
 import type { Layout } from './artefact.ts';
 import type { FormatName } from './names.ts';
+import type { Pictures } from './measure.ts';
 import type { RunningFile } from './runtime.ts';
 
 /** How numbers are kept in the file. */
@@ -22,6 +23,12 @@ export interface ExportRequest {
   readonly layout?: Layout;
   /** Of ONNX. Default 17. */
   readonly opset?: number;
+  /** Of an int8 TFLite file: the type of the numbers that a caller gives and gets. Default: floats, or uint8 for bytes. */
+  readonly edges?: 'float' | 'int8' | 'uint8';
+  /** Pictures like those to come, from which int8 files take their scales. */
+  readonly calibration?: Pictures;
+  /** Stops the calibration, with the signal's reason as the error. */
+  readonly signal?: AbortSignal;
   /** Of this program, for the file. */
   readonly version: string;
 }

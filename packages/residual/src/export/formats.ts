@@ -3,7 +3,8 @@
 import type { ExportFormat } from './format.ts';
 import { type FormatName, formatNames } from './names.ts';
 import { onnxFormat } from './onnx/format.ts';
+import { tfliteFormat } from './tflite/format.ts';
 
-const byName: Readonly<Record<FormatName, ExportFormat>> = { onnx: onnxFormat };
+const byName: Readonly<Record<FormatName, ExportFormat>> = { onnx: onnxFormat, tflite: tfliteFormat };
 
 export const formats: readonly ExportFormat[] = formatNames.map((name) => byName[name]);

@@ -1,7 +1,7 @@
 /** What a phone's library must know of a classifier to take a picture as it is: size, colours, normalisation, labels.
  *  Written as TFLite Metadata, with the labels and our own description packed behind the model. */
 
-import type { ModelInfo } from '../../models/info.ts';
+import { artefactFromTexts, artefactOf, type ArtefactInfo, artefactToTexts } from '../artefact.ts';
 import type { InferenceGraph } from '../graph/graph.ts';
 import { writeFlat } from './flat/write.ts';
 import {
@@ -12,7 +12,7 @@ import {
   ModelMetadata,
   TENSOR_AXIS_LABELS,
 } from './metadata-schema.ts';
-import type { PackedFile } from './zip.ts';
+import { type PackedFile, packedFiles } from './zip.ts';
 
 /** One class name a line, in the order of the outputs. */
 export const LABELS_FILE = 'labels.txt';
@@ -69,7 +69,9 @@ export function metadataOf(graph: InferenceGraph): { readonly metadata: Uint8Arr
     associatedFiles: [{ name: INFO_FILE, description: 'How pictures are prepared.', type: DESCRIPTIONS }],
     minParserVersion: '1.0.0',
   };
-  const info: Omit<ModelInfo, 'classes'> = { format: 'residual/1', architecture: name, preprocessing };
+  // Class names are in the labels already, and thousands of them take their place.
+  const { labels: _, preprocessing: prepared = '', ...others } = artefactToTexts(artefactOf(graph, 'NHWC'));
+  const info = { ...others, preprocessing: JSON.parse(prepared) as unknown };
   const text = (content: string) => new TextEncoder().encode(content);
   return {
     metadata: writeFlat(ModelMetadata, value, METADATA_IDENTIFIER),
@@ -78,4 +80,32 @@ export function metadataOf(graph: InferenceGraph): { readonly metadata: Uint8Arr
       { name: INFO_FILE, data: text(`${JSON.stringify(info)}\n`) },
     ],
   };
+}
+
+/**
+ * What a file of ours says of itself.
+ *
+ * @param file for messages
+ * @throws ModelError where it says nothing, e.g. because other programs wrote it
+ */
+export function artefactInTflite(bytes: Uint8Array, file: string): ArtefactInfo {
+  const packed = new Map(packedFiles(bytes).map(({ name, data }) => [name, new TextDecoder().decode(data)]));
+  const labels = packed.get(LABELS_FILE)?.split('\n').slice(0, -1);
+  const { preprocessing, ...texts } = parsed(packed.get(INFO_FILE)) as Record<string, unknown>;
+  return artefactFromTexts(
+    {
+      ...(texts as Readonly<Record<string, string>>),
+      ...(labels && { labels: JSON.stringify(labels) }),
+      ...(preprocessing !== undefined && { preprocessing: JSON.stringify(preprocessing) }),
+    },
+    file,
+  );
+}
+
+function parsed(text = '{}'): unknown {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
 }

@@ -78,18 +78,9 @@ export async function openLiteRt(file: Uint8Array): Promise<LiteRtModel> {
 let loading: Promise<LiteRt> | undefined;
 
 async function load(): Promise<LiteRt> {
+  const folder = liteRtFolder();
   const require = createRequire(import.meta.url);
-  const entry = ((): string => {
-    try {
-      return require.resolve('@litertjs/core');
-    } catch (error) {
-      throw new ModelError('running a .tflite file needs the package @litertjs/core; npm install @litertjs/core', {
-        cause: error,
-      });
-    }
-  })();
-  const folder = join(dirname(entry), '..', 'wasm');
-  const litert = (await import(pathToFileURL(entry).href)) as LiteRt;
+  const litert = (await import(pathToFileURL(require.resolve('@litertjs/core')).href)) as LiteRt;
   const giveBack = lend({
     self: globalThis,
     importScripts: (file: string) => runInThisContext(readFileSync(file, 'utf8'), { filename: file }),
@@ -113,6 +104,19 @@ async function load(): Promise<LiteRt> {
     giveBack();
   }
   return litert;
+}
+
+/**
+ * Where the runtime's WebAssembly lies.
+ *
+ * @throws ModelError where the package is not installed
+ */
+export function liteRtFolder(): string {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve('@litertjs/core')), '..', 'wasm');
+  } catch (cause) {
+    throw new ModelError('TFLite files are run in LiteRT, which is not installed: npm install @litertjs/core', { cause });
+  }
 }
 
 /** Sets global names, and gives a function that makes them as they were. */
