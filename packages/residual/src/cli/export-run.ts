@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import { closeSplits, type Dataset, type Splits } from '../data/dataset.ts';
 import { count } from '../evaluate/report-format.ts';
-import type { ExportFile, ExportFormat, ExportRequest, Precision } from '../export/format.ts';
+import type { Precision } from '../export/artefact.ts';
+import type { ExportFile, ExportFormat, ExportRequest } from '../export/format.ts';
 import { formats } from '../export/formats.ts';
 import { type Answers, accuracyOf, agreementOf, answersOf, picturesOf, runningModel } from '../export/measure.ts';
 import type { RunningFile } from '../export/runtime.ts';
@@ -134,6 +135,7 @@ async function openHeldOut(run: LoadedRun, values: ExportValues): Promise<HeldOu
   return { splits, dataset, split: imagesText(dataset, name) };
 }
 
+/** What `--quantize` calls them. */
 const precisions: Readonly<Record<string, Precision>> = {
   none: 'float32',
   float16: 'float16',

@@ -72,7 +72,7 @@ export const exportOptions = {
     value: 'POINTS',
     min: 0,
     max: 100,
-    help: 'refuse a file whose accuracy is further below the model's',
+    help: 'refuse a file whose accuracy is further below',
     default: 1,
     group: 'Proof',
   },
@@ -95,8 +95,8 @@ export const exportCommand = defineCommand({
   about:
     'Writes files that other runtimes take, with class names and preprocessing inside, and runs each in its own ' +
     'runtime (ONNX Runtime for ONNX) on the held-out images: size, accuracy, agreement with the model and time are ' +
-    'measured. A file that does not agree is refused: nothing is written and the exit code is 1. RUN is a run's ' +
-    'folder, its name under runs/, or any folder with a saved model.',
+    'measured. A file that does not agree is refused: nothing is written and the exit code is 1. RUN is the ' +
+    'folder of a run, its name under runs/, or any folder with a saved model.',
   options: exportOptions,
   examples: [
     ['residual export runs/first --format onnx', 'runs/first/export/model.onnx'],

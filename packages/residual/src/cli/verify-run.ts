@@ -4,7 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { closeSplits } from '../data/dataset.ts';
 import { count } from '../evaluate/report-format.ts';
-import type { ExportFile, ExportFormat, Precision } from '../export/format.ts';
+import type { ExportFile, ExportFormat } from '../export/format.ts';
 import { formats } from '../export/formats.ts';
 import { accuracyOf, agreementOf, answersOf, picturesOf, runningModel } from '../export/measure.ts';
 import type { RunningFile } from '../export/runtime.ts';
@@ -68,7 +68,7 @@ export async function verify(
     const against =
       original && agreement
         ? objections(
-            { precision: precisionOf(path), agreement, accuracy, originalAccuracy: accuracyOf(original) },
+            { precision: file.info.precision, agreement, accuracy, originalAccuracy: accuracyOf(original) },
             values['max-drop'] ?? 1,
           )
         : [];
@@ -124,10 +124,4 @@ export function formatOf(files: readonly ExportFile[], path: string): ExportForm
 function checkSame(file: RunningFile, classes: readonly string[], path: string): void {
   if (file.info.classes.join('\n') === classes.join('\n')) return;
   throw new ModelError(`${path}: its classes are not those of the model that --against names`);
-}
-
-/** As the file's name says it, which `residual export` gave it. */
-function precisionOf(path: string): Precision {
-  const kinds: readonly Precision[] = ['float16', 'dynamic', 'int8'];
-  return kinds.find((kind) => basename(path).includes(kind)) ?? 'float32';
 }

@@ -8,6 +8,11 @@ import type { InferenceGraph } from './graph/graph.ts';
 /** How the numbers of a picture lie in the input: channels first or last, the batch before them. */
 export type Layout = 'NCHW' | 'NHWC';
 
+/** How a file keeps its numbers. */
+export type Precision = (typeof precisions)[number];
+
+export const precisions = ['float32', 'float16', 'dynamic', 'int8'] as const;
+
 export interface ArtefactInfo {
   readonly architecture: string;
   /** In the order of the outputs. */
@@ -17,22 +22,24 @@ export interface ArtefactInfo {
   /** `normalised`: (byte / 255 − mean) / std is the caller's work. `bytes`: numbers 0–255 as the picture has them. */
   readonly range: 'normalised' | 'bytes';
   readonly gives: 'logits' | 'probabilities';
+  readonly precision: Precision;
 }
 
-export function artefactOf(graph: InferenceGraph, layout: Layout): ArtefactInfo {
+export function artefactOf(graph: InferenceGraph, layout: Layout, precision: Precision): ArtefactInfo {
   const { name: architecture, classes, preprocessing, input, gives } = graph;
-  return { architecture, classes, preprocessing, layout, range: input.range, gives };
+  return { architecture, classes, preprocessing, layout, range: input.range, gives, precision };
 }
 
 /** Named texts, as formats keep them: `labels` and `preprocessing` are JSON, which every platform can read. */
 export function artefactToTexts(info: ArtefactInfo): Readonly<Record<string, string>> {
-  const { architecture, classes, preprocessing, layout, range, gives } = info;
+  const { architecture, classes, preprocessing, layout, range, gives, precision } = info;
   const { inputShape, resize, mean, std } = preprocessing;
   return {
     architecture,
     labels: JSON.stringify(classes),
     preprocessing: JSON.stringify({ inputShape, resize, mean, std, channels: channelOrder(info), layout, range }),
     gives,
+    precision,
   };
 }
 
@@ -44,7 +51,8 @@ export function artefactFromTexts(texts: Readonly<Record<string, string>>, file:
   const fail = () =>
     new ModelError(`${file}: does not say its labels and preprocessing as files of residual export do`);
   const { architecture = '', labels, preprocessing, gives } = texts;
-  if (labels === undefined || preprocessing === undefined) throw fail();
+  const precision = precisions.find((one) => one === texts.precision);
+  if (labels === undefined || preprocessing === undefined || precision === undefined) throw fail();
   if (gives !== 'logits' && gives !== 'probabilities') throw fail();
   const classes = parse(labels, fail);
   const said = parse(preprocessing, fail) as Partial<Preprocessing & Pick<ArtefactInfo, 'layout' | 'range'>> | null;
@@ -58,7 +66,7 @@ export function artefactFromTexts(texts: Readonly<Record<string, string>>, file:
   if (range !== 'normalised' && range !== 'bytes') throw fail();
   const [height = 0, width = 0, channels = 0] = inputShape;
   const prepared: Preprocessing = { inputShape: [height, width, channels], resize, mean, std };
-  return { architecture, classes, preprocessing: prepared, layout, range, gives };
+  return { architecture, classes, preprocessing: prepared, layout, range, gives, precision };
 }
 
 /** One paragraph for people: how a picture becomes the input, and what comes out. */

@@ -3,13 +3,10 @@
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ModelInfo } from '../models/info.ts';
-import type { Layout } from './artefact.ts';
+import type { Layout, Precision } from './artefact.ts';
 import type { FormatName } from './names.ts';
 import type { Pictures } from './measure.ts';
 import type { RunningFile } from './runtime.ts';
-
-/** How numbers are kept in the file. */
-export type Precision = 'float32' | 'float16' | 'dynamic' | 'int8';
 
 export interface ExportRequest {
   readonly model: LayersModel;

@@ -65,7 +65,7 @@ export function runningModel(model: LayersModel, info: ModelInfo, runtime: strin
   const { architecture, classes, preprocessing } = info;
   const { gives, apply } = networkOf(model);
   return {
-    info: { architecture, classes, preprocessing, layout: 'NHWC', range: 'normalised', gives },
+    info: { architecture, classes, preprocessing, layout: 'NHWC', range: 'normalised', gives, precision: 'float32' },
     runtime,
     input: 'float32',
     async run(images, batch) {

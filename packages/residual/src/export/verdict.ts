@@ -2,7 +2,7 @@
  *  same classes, and none may lose more accuracy than was allowed. */
 
 import { percent, plain } from '../evaluate/report-format.ts';
-import type { Precision } from './format.ts';
+import type { Precision } from './artefact.ts';
 import type { Agreement } from './measure.ts';
 
 interface Limit {

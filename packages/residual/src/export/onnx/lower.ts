@@ -1,7 +1,7 @@
 /** The inference graph in ONNX's operators: channels first inside, torchvision's names at the edges.
  *  https://github.com/onnx/onnx/blob/main/docs/Operators.md; all of these are the same from opset 13 to 17. */
 
-import { artefactOf, artefactSentence, artefactToTexts, type Layout } from '../artefact.ts';
+import { artefactOf, artefactSentence, artefactToTexts, type Layout, type Precision } from '../artefact.ts';
 import {
   type Activation,
   type Constant,
@@ -20,12 +20,14 @@ export interface LowerOptions {
   readonly layout: Layout;
   /** Of the input: `uint8` for pictures as they are, where the graph takes bytes. */
   readonly type: 'float32' | 'uint8';
+  /** For the metadata; everything is float32 here. */
+  readonly precision: Precision;
   readonly producer: OnnxModel['producer'];
 }
 
 export function lowerToOnnx(graph: InferenceGraph, options: LowerOptions): OnnxModel {
-  const { layout, type, opset, producer } = options;
-  const info = artefactOf(graph, layout);
+  const { layout, type, opset, precision, producer } = options;
+  const info = artefactOf(graph, layout, precision);
   const lowering = new Lowering(graph);
   lowering.input(layout, type);
   for (const node of graph.nodes) lowering.node(node);

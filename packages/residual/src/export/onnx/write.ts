@@ -43,7 +43,7 @@ export function onnxModel(graph: InferenceGraph, options: OnnxOptions = {}): Onn
       `onnx: an input of uint8 needs a graph whose input is 'bytes', received '${graph.input.range}'`,
     );
   }
-  const model = lowerToOnnx(graph, { opset, layout, type, producer });
+  const model = lowerToOnnx(graph, { opset, layout, type, precision, producer });
   return precision === 'float16' ? toFloat16(model, edges) : model;
 }
 
