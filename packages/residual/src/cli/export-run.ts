@@ -35,7 +35,9 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
   const backend = await startBackend(values);
   const run = await loadRun(typed);
   const out = values.out ?? join(run.folder, 'export');
-  const held = values.proof === false ? undefined : await openHeldOut(run, values);
+  const calibrated = wanted.some(({ precision }) => precision === 'int8');
+  const data = values.proof === false && !calibrated ? undefined : await openData(run, values);
+  const held = values.proof === false ? undefined : data;
   const line = new LiveLine(process.stderr);
   const interrupt = catchInterrupt(
     () => {},
@@ -55,7 +57,11 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
     const rows: ExportRow[] = [];
     for (const one of wanted) {
       say(`writing ${one.format.target(one.precision)}`);
-      const files = await one.format.write(requestFor(run, one, values));
+      const files = await one.format.write({
+        ...requestFor(run, one, values),
+        ...(data && { calibration: picturesOf(data.calibration) }),
+        signal: interrupt.signal,
+      });
       const row = await prove(one, files, answers, values['max-drop'] ?? 1, (file, name) =>
         held ? measure(file, name, held.dataset) : undefined,
       );
@@ -77,7 +83,7 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
     line.clear();
     interrupt.release();
     run.model.dispose();
-    if (held) await closeSplits(held.splits);
+    if (data) await closeSplits(data.splits);
   }
 }
 
@@ -88,6 +94,7 @@ function requestFor({ model, info }: LoadedRun, { precision }: Wanted, values: E
     input: (values.input ?? 'float32') as ExportRequest['input'],
     ...(values.layout === undefined ? {} : { layout: values.layout as NonNullable<ExportRequest['layout']> }),
     ...(values.opset === undefined ? {} : { opset: values.opset }),
+    ...(values.edges === undefined ? {} : { edges: values.edges as NonNullable<ExportRequest['edges']> }),
   };
 }
 
@@ -120,19 +127,25 @@ function originalRow({ runtime }: RunningFile, answers: Answers): ExportRow {
   return { target: 'the model', accuracy: accuracyOf(answers), latency: answers.latency, runtime, objections: [] };
 }
 
-interface HeldOut {
+interface RunData {
   readonly splits: Splits;
+  /** Pictures that the network was trained on, for the scales of integers: the held-out ones stay unseen. */
+  readonly calibration: Dataset;
+  /** What the files are measured on. */
   readonly dataset: Dataset;
   /** For people, e.g. `2,000 test images`. */
   readonly split: string;
 }
 
-async function openHeldOut(run: LoadedRun, values: ExportValues): Promise<HeldOut> {
+const CALIBRATION_IMAGES = 256;
+
+async function openData(run: LoadedRun, values: ExportValues): Promise<RunData> {
   const splits = await openFor(run, values);
   const [name, whole] = choosePart(splits, values.split);
   checkClasses(run.info, whole);
   const dataset = atMost(whole, values.images);
-  return { splits, dataset, split: imagesText(dataset, name) };
+  const calibration = atMost(splits.train ?? splits.validation ?? whole, values.calibrate ?? CALIBRATION_IMAGES);
+  return { splits, calibration, dataset, split: imagesText(dataset, name) };
 }
 
 /** What `--quantize` calls them. */
@@ -143,7 +156,7 @@ const precisions: Readonly<Record<string, Precision>> = {
   int8: 'int8',
 };
 
-/** Every format in every precision that was asked for. */
+/** Every format in every precision that was asked for. Where no format was named, those that can hold it. */
 function wantedOf(values: ExportValues): Wanted[] {
   const named = listOf(
     'format',
@@ -155,19 +168,34 @@ function wantedOf(values: ExportValues): Wanted[] {
     formats.some((format) => format.precisions.includes(precisions[kind] as Precision)),
   );
   const kinds = values.quantize === undefined ? ['none'] : listOf('quantize', values.quantize, offered);
-  return chosen.flatMap((format) =>
-    kinds.map((kind) => {
+  if (values.edges !== undefined && !kinds.includes('int8')) {
+    throw new UsageError('--edges is for files of integers', 'add --quantize int8');
+  }
+  const wanted: Wanted[] = [];
+  for (const format of chosen) {
+    for (const kind of kinds) {
       const precision = precisions[kind] as Precision;
-      if (!format.precisions.includes(precision)) {
-        const can = Object.keys(precisions).filter((one) => format.precisions.includes(precisions[one] as Precision));
-        throw new UsageError(
-          `${format.title} files cannot be written with --quantize ${kind}`,
-          `they can with ${can.join(', ')}`,
-        );
-      }
-      return { format, precision };
-    }),
-  );
+      const refusal = refusalOf(format, kind, values.layout);
+      if (!refusal) wanted.push({ format, precision });
+      else if (values.format !== undefined) throw refusal;
+    }
+  }
+  // Each kind is one that some format has, so it is the layout that none of these can have.
+  if (wanted.length === 0) throw new UsageError(`no format has ${kinds.join(', ')} files of layout ${values.layout}`);
+  return wanted;
+}
+
+/** Why a format cannot have such a file. */
+function refusalOf(format: ExportFormat, kind: string, layout: string | undefined): UsageError | undefined {
+  if (!format.precisions.includes(precisions[kind] as Precision)) {
+    const can = Object.keys(precisions).filter((one) => format.precisions.includes(precisions[one] as Precision));
+    return new UsageError(
+      `${format.title} files cannot be written with --quantize ${kind}`,
+      `they can with ${can.join(', ')}`,
+    );
+  }
+  if (layout === undefined || format.layouts.some((one) => one === layout)) return undefined;
+  return new UsageError(`${format.title} files cannot be ${layout}`, `they can be ${format.layouts.join(', ')}`);
 }
 
 /** A list with commas between; all of them where none is given. */

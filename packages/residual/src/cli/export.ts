@@ -14,7 +14,7 @@ export const exportOptions = {
   quantize: {
     kind: 'text',
     value: 'KIND,…',
-    help: 'smaller numbers: none, float16; each gives a file of its own',
+    help: 'smaller numbers: none, float16, dynamic, int8; each gives a file of its own',
     default: 'none',
   },
   out: { kind: 'text', value: 'DIR', help: 'where the files go', default: "export/ in the run's folder" },
@@ -49,6 +49,22 @@ export const exportOptions = {
     max: 17,
     help: 'operators of ONNX: lower for older runtimes',
     default: 17,
+    group: 'The file',
+  },
+  edges: {
+    kind: 'choice',
+    value: 'TYPE',
+    choices: ['float', 'int8', 'uint8'],
+    help: 'what int8 files take and give; uint8 for apps on phones',
+    default: 'float; uint8 where --input is',
+    group: 'The file',
+  },
+  calibrate: {
+    kind: 'integer',
+    value: 'N',
+    min: 1,
+    help: 'training images that the scales of int8 are taken from',
+    default: 256,
     group: 'The file',
   },
   data: {
@@ -94,13 +110,14 @@ export const exportCommand = defineCommand({
   takes: [1, 1],
   about:
     'Writes files that other runtimes take, with class names and preprocessing inside, and runs each in its own ' +
-    'runtime (ONNX Runtime for ONNX) on the held-out images: size, accuracy, agreement with the model and time are ' +
-    'measured. A file that does not agree is refused: nothing is written and the exit code is 1. RUN is the ' +
-    'folder of a run, its name under runs/, or any folder with a saved model.',
+    'runtime (ONNX Runtime for ONNX, LiteRT for TFLite) on the held-out images: size, accuracy, agreement with the ' +
+    'model and time are measured. A file that does not agree is refused: nothing is written and the exit code is 1. ' +
+    'RUN is the folder of a run, its name under runs/, or any folder with a saved model.',
   options: exportOptions,
   examples: [
     ['residual export runs/first --format onnx', 'runs/first/export/model.onnx'],
     ['residual export runs/first --quantize none,float16', 'full and half precision'],
+    ['residual export runs/first --format tflite --quantize int8', 'a quarter of the size, for phones'],
     ['residual export runs/first --input uint8', 'takes pictures as they are'],
     ['residual export runs/first --softmax drop --out build/', 'logits, to another folder'],
   ],

@@ -4,8 +4,8 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ModelInfo } from '../models/info.ts';
 import type { Layout, Precision } from './artefact.ts';
-import type { FormatName } from './names.ts';
 import type { Pictures } from './measure.ts';
+import type { FormatName } from './names.ts';
 import type { RunningFile } from './runtime.ts';
 
 export interface ExportRequest {
@@ -44,6 +44,8 @@ export interface ExportFormat {
   readonly title: string;
   /** Those that it can hold. */
   readonly precisions: readonly Precision[];
+  /** Of the input. */
+  readonly layouts: readonly Layout[];
   /** The name of the file, or of the folder that holds the files, in the folder of the export: e.g. `model.onnx`. */
   target(precision: Precision): string;
   /** @throws ModelError for what the format cannot hold */

@@ -9,6 +9,7 @@ export const onnxFormat: ExportFormat = {
   name: 'onnx',
   title: 'ONNX',
   precisions: ['float32', 'float16'],
+  layouts: ['NCHW', 'NHWC'],
   target: (precision) => `${stemFor(precision)}.onnx`,
   async write({ model, info, precision, softmax, input, layout, opset, version }) {
     const graph = await inferenceGraph(model, info, { softmax, input: input === 'uint8' ? 'bytes' : 'normalised' });

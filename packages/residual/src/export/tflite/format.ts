@@ -4,7 +4,8 @@ import { ModelError } from '../../models/errors.ts';
 import { assignQuantization } from '../../quantize/assign.ts';
 import { calibrate } from '../../quantize/calibrate.ts';
 import type { Quantization } from '../../quantize/parameters.ts';
-import { type ExportFormat, type ExportRequest, type Precision, stemFor } from '../format.ts';
+import type { Precision } from '../artefact.ts';
+import { type ExportFormat, type ExportRequest, stemFor } from '../format.ts';
 import { inferenceGraph } from '../graph/from-model.ts';
 import type { InferenceGraph } from '../graph/graph.ts';
 import type { WeightStorage } from './constants.ts';
@@ -21,10 +22,10 @@ export const tfliteFormat: ExportFormat = {
   name: 'tflite',
   title: 'TFLite',
   precisions: ['float32', 'float16', 'dynamic', 'int8'],
+  layouts: ['NHWC'],
   target: (precision) => `${stemFor(precision)}.tflite`,
   async write(request) {
-    const { model, info, precision, softmax, input, layout } = request;
-    if (layout === 'NCHW') throw new ModelError('TFLite files are NHWC, whatever the layout: leave it out or choose NHWC');
+    const { model, info, precision, softmax, input } = request;
     // Only a file of integers can take them. A caller who has bytes gives bytes.
     const edges = precision === 'int8' ? (request.edges ?? (input === 'uint8' ? 'uint8' : 'float')) : 'float';
     const bytes = input === 'uint8' || edges === 'uint8';

@@ -1,7 +1,7 @@
 /** What a phone's library must know of a classifier to take a picture as it is: size, colours, normalisation, labels.
  *  Written as TFLite Metadata, with the labels and our own description packed behind the model. */
 
-import { artefactFromTexts, artefactOf, type ArtefactInfo, artefactToTexts } from '../artefact.ts';
+import { type ArtefactInfo, artefactFromTexts, artefactOf, artefactToTexts, type Precision } from '../artefact.ts';
 import type { InferenceGraph } from '../graph/graph.ts';
 import { writeFlat } from './flat/write.ts';
 import {
@@ -20,7 +20,10 @@ export const LABELS_FILE = 'labels.txt';
 /** What the library itself keeps of a model beside its class names: the preprocessing with its resize rule. */
 export const INFO_FILE = 'residual.json';
 
-export function metadataOf(graph: InferenceGraph): { readonly metadata: Uint8Array; readonly files: PackedFile[] } {
+export function metadataOf(
+  graph: InferenceGraph,
+  precision: Precision,
+): { readonly metadata: Uint8Array; readonly files: PackedFile[] } {
   const { name, input, classes, gives, preprocessing } = graph;
   const [height, width, channels] = input.shape;
   const { mean, std, resize } = preprocessing;
@@ -70,7 +73,7 @@ export function metadataOf(graph: InferenceGraph): { readonly metadata: Uint8Arr
     minParserVersion: '1.0.0',
   };
   // Class names are in the labels already, and thousands of them take their place.
-  const { labels: _, preprocessing: prepared = '', ...others } = artefactToTexts(artefactOf(graph, 'NHWC'));
+  const { labels: _, preprocessing: prepared = '', ...others } = artefactToTexts(artefactOf(graph, 'NHWC', precision));
   const info = { ...others, preprocessing: JSON.parse(prepared) as unknown };
   const text = (content: string) => new TextEncoder().encode(content);
   return {

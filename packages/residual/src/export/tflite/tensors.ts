@@ -2,7 +2,12 @@
  *  A value may have several tensors, one for each type that it is had in; all of them are one value of the graph. */
 
 import { trainedOf } from '../../quantize/assign.ts';
-import { type AffineParameters, type Quantization, type QuantizedWeights, roundAway } from '../../quantize/parameters.ts';
+import {
+  type AffineParameters,
+  type Quantization,
+  type QuantizedWeights,
+  roundAway,
+} from '../../quantize/parameters.ts';
 import { WeightsError } from '../../weights/errors.ts';
 import type { Constant, GraphNode, Shape } from '../graph/graph.ts';
 import { type ModelValue, TENSOR_TYPE, type TensorValue } from './schema.ts';
@@ -120,7 +125,8 @@ export class Tensors {
   /** A copy, so that it is aligned for its type. */
   private dataOf({ buffer = 0, name }: TensorValue, width: number): Uint8Array<ArrayBuffer> {
     const data = this.buffers[buffer]?.data;
-    if (!data || data.length % width !== 0) throw new WeightsError(`${this.file}: ${name} has no numbers, or half of one`);
+    if (!data || data.length % width !== 0)
+      throw new WeightsError(`${this.file}: ${name} has no numbers, or half of one`);
     return Uint8Array.from(data);
   }
 

@@ -51,7 +51,7 @@ export function writeTflite(graph: InferenceGraph, options: TfliteOptions = {}):
   const lowering = { model, graph, values, storage: quantize, ...(quantization && { quantization }) };
   for (const node of graph.nodes) lowerNode(lowering, node);
   const output = values.read(graph.output, FORMS[edges]);
-  const { metadata, files } = metadataOf(graph);
+  const { metadata, files } = metadataOf(graph, quantize === 'none' ? 'float32' : quantize);
   model.note(METADATA_NAME, metadata);
   const description = `${graph.name}, written by residual`;
   const flat = writeFlat(Model, model.finish(description, { input, output }), IDENTIFIER, model.size + 65536);

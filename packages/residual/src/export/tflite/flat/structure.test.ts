@@ -160,5 +160,5 @@ test('every kind of TFLite file is sound from its root to its last byte', () => 
 });
 
 test('metadata is sound too', () => {
-  checkStructure(metadataOf(everyOp()).metadata, ModelMetadata, METADATA_IDENTIFIER);
+  checkStructure(metadataOf(everyOp(), 'float32').metadata, ModelMetadata, METADATA_IDENTIFIER);
 });

@@ -115,7 +115,9 @@ export function liteRtFolder(): string {
   try {
     return join(dirname(createRequire(import.meta.url).resolve('@litertjs/core')), '..', 'wasm');
   } catch (cause) {
-    throw new ModelError('TFLite files are run in LiteRT, which is not installed: npm install @litertjs/core', { cause });
+    throw new ModelError('TFLite files are run in LiteRT, which is not installed: npm install @litertjs/core', {
+      cause,
+    });
   }
 }
 
