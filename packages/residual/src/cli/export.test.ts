@@ -47,6 +47,16 @@ test('a file of bytes and logits says so, and is verified from what it says', as
   const [file] = JSON.parse(exported.stdout).files;
   assert.equal(file.sameClass, 1);
   assert.ok(file.difference < 1e-4 && file.milliseconds > 0 && file.bytes > 1000, exported.stdout);
+  const picture = ['photos/red/1.png', '--json', ...cpu];
+  const own = await residual(['predict', 'phone/model.onnx', ...picture], { cwd: folder });
+  const model = await residual(['predict', 'runs/first', ...picture], { cwd: folder });
+  const predictions = ({ stdout }: { stdout: string }): { class: string; probability: number }[] =>
+    JSON.parse(stdout).predictions[0].predictions;
+  predictions(model).forEach((expected, i) => {
+    const given = predictions(own)[i];
+    assert.equal(given?.class, expected.class);
+    assert.ok(Math.abs((given?.probability ?? 2) - expected.probability) < 1e-5);
+  });
   const verify = ['verify', 'phone/model.onnx', 'photos', '--against', 'runs/first', '--json', ...cpu];
   const verified = await residual(verify, { cwd: folder });
   assert.equal(verified.code, 0, verified.stderr + verified.stdout);

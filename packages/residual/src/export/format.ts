@@ -4,6 +4,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ModelInfo } from '../models/info.ts';
 import type { Layout, Precision } from './artefact.ts';
+import type { InferenceGraph } from './graph/graph.ts';
 import type { FormatName } from './names.ts';
 import type { RunningFile } from './runtime.ts';
 
@@ -43,6 +44,12 @@ export interface ExportFormat {
   write(request: ExportRequest): Promise<readonly ExportFile[]>;
   /** Whether these files, from a disk, are of this format. */
   recognises(files: readonly ExportFile[]): boolean;
+  /**
+   * Files back as a graph, which our own engine runs.
+   *
+   * @throws ModelError for operations that it does not run
+   */
+  read?(files: readonly ExportFile[]): InferenceGraph;
   /**
    * Loads files in the runtime that they are written for.
    *
