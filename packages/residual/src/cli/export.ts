@@ -88,7 +88,7 @@ export const exportOptions = {
     value: 'POINTS',
     min: 0,
     max: 100,
-    help: 'refuse a file whose accuracy is further below',
+    help: 'refuse a file whose accuracy falls by more',
     default: 1,
     group: 'Proof',
   },

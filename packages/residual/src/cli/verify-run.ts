@@ -1,19 +1,17 @@
 /** The work of `residual verify`: an exported file, measured on images, beside its model if that is there. */
 
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { closeSplits } from '../data/dataset.ts';
 import { count } from '../evaluate/report-format.ts';
-import type { ExportFile, ExportFormat } from '../export/format.ts';
-import { formats } from '../export/formats.ts';
 import { accuracyOf, agreementOf, answersOf, picturesOf, runningModel } from '../export/measure.ts';
 import type { RunningFile } from '../export/runtime.ts';
 import { objections } from '../export/verdict.ts';
 import { ModelError } from '../models/errors.ts';
 import { startBackend } from './backend.ts';
-import { CommandError, type Values } from './command.ts';
+import type { Values } from './command.ts';
 import { atMost, checkClasses, choosePart, imagesText, openAs } from './evaluation-data.ts';
 import { type ExportRow, measuredLines, rowJson } from './export-text.ts';
+import { formatOf, readExport } from './exported-files.ts';
 import { catchInterrupt, interruptedCode } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { loadRun } from './load-run.ts';
@@ -99,26 +97,6 @@ export async function verify(
     await file.close();
     await closeSplits(splits);
   }
-}
-
-/** A file, or a folder with all that is in it. */
-export async function readExport(path: string): Promise<ExportFile[]> {
-  const found = await stat(path).catch(() => undefined);
-  if (!found) throw new CommandError(`there is no file ${path}`);
-  if (!found.isDirectory()) return [{ path: basename(path), bytes: await readFile(path) }];
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  const names = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return Promise.all(
-    names.sort().map(async (name) => ({ path: name.slice(join(path, '/').length), bytes: await readFile(name) })),
-  );
-}
-
-/** @throws CommandError for files of no format */
-export function formatOf(files: readonly ExportFile[], path: string): ExportFormat {
-  const format = formats.find((one) => one.recognises(files));
-  if (format) return format;
-  const titles = formats.map(({ title }) => title).join(', ');
-  throw new CommandError(`${path} is of no format that residual export writes`, `those are ${titles}`);
 }
 
 function checkSame(file: RunningFile, classes: readonly string[], path: string): void {

@@ -4,6 +4,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ModelInfo } from '../models/info.ts';
 import type { Layout, Precision } from './artefact.ts';
+import type { RunningGraph } from './graph/run.ts';
 import type { Pictures } from './measure.ts';
 import type { FormatName } from './names.ts';
 import type { RunningFile } from './runtime.ts';
@@ -52,6 +53,12 @@ export interface ExportFormat {
   write(request: ExportRequest): Promise<readonly ExportFile[]>;
   /** Whether these files, from a disk, are of this format. */
   recognises(files: readonly ExportFile[]): boolean;
+  /**
+   * Files back as a graph, ready to run in our own engine, with the rounding of integers where the files have them.
+   *
+   * @throws ModelError, WeightsError for operations that it does not run, and for damaged files
+   */
+  read?(files: readonly ExportFile[]): RunningGraph;
   /**
    * Loads files in the runtime that they are written for.
    *

@@ -149,28 +149,31 @@ export function agreementOf(original: Answers, other: Answers): Agreement {
   const { images, classes } = original;
   if (images !== other.images || classes !== other.classes) throw new Error('internal: these are other pictures');
   const both = original.gives === other.gives;
-  const [a, b] = [original, other].map((one) => (both || one.gives === 'probabilities' ? one.outputs : softmax(one)));
+  const [a, b] = [original, other].map(({ gives, outputs }) =>
+    both || gives === 'probabilities' ? outputs : softmaxRows(outputs, classes),
+  );
   let [low, high, worst, same] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0];
   for (let i = 0; i < a.length; i++) {
     low = Math.min(low, a[i]);
     high = Math.max(high, a[i]);
     const difference = Math.abs(a[i] - b[i]);
-    if (!(difference <= worst)) worst = difference;
+    worst = Math.max(worst, difference); // NaN stays NaN
   }
   for (let i = 0; i < images; i++) if (largest(a, i, classes) === largest(b, i, classes)) same++;
   return { same: same / images, difference: worst / (high - low) };
 }
 
-function softmax({ outputs, classes, images }: Answers): Float32Array {
-  const out = new Float32Array(outputs.length);
-  for (let i = 0; i < images; i++) {
-    const row = outputs.subarray(i * classes, (i + 1) * classes);
+/** The probabilities of logits, row by row: in double precision, rounded once. */
+export function softmaxRows(logits: Float32Array, classes: number): Float32Array {
+  const out = new Float32Array(logits.length);
+  for (let start = 0; start < logits.length; start += classes) {
+    const row = logits.subarray(start, start + classes);
     const max = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
     const exponentials = Float64Array.from(row, (value) => Math.exp(value - max));
     const sum = exponentials.reduce((a, b) => a + b, 0);
     out.set(
       exponentials.map((value) => value / sum),
-      i * classes,
+      start,
     );
   }
   return out;

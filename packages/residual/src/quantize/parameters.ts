@@ -77,7 +77,7 @@ export function dequantizeValues(values: Int8Array, { scale, zeroPoint }: Affine
 
 /** Halves away from zero, as C's `round` and TensorFlow do. */
 export function roundAway(value: number): number {
-  return value < 0 ? -Math.floor(0.5 - value) : Math.floor(value + 0.5);
+  return value < 0 ? 0 - Math.floor(0.5 - value) : Math.floor(value + 0.5);
 }
 
 export function clamp(value: number, low: number, high: number): number {

@@ -31,8 +31,8 @@ export function checkGraph(graph: InferenceGraph): void {
   }
 }
 
-/** What a node makes of inputs of these shapes; undefined where it cannot take them. */
-function shapeOf(node: GraphNode, inputs: readonly Shape[]): Shape | undefined {
+/** What a node makes of inputs of these shapes; undefined where it cannot take them. Its own `shape` counts for a reshape. */
+export function shapeOf(node: GraphNode, inputs: readonly Shape[]): Shape | undefined {
   const [x, y] = inputs;
   if (!x) return undefined;
   const [rows = 0, columns = 0, channels = 0] = x;

@@ -80,7 +80,7 @@ export function distance(expected: ArrayLike<number>, received: ArrayLike<number
     low = Math.min(low, expected[i]);
     high = Math.max(high, expected[i]);
     const difference = Math.abs(expected[i] - received[i]);
-    if (!(difference <= worst)) worst = difference;
+    worst = Math.max(worst, difference); // NaN stays NaN
   }
   return worst / (high - low);
 }

@@ -2,6 +2,9 @@
 
 import { type ExportFormat, stemFor } from '../format.ts';
 import { inferenceGraph } from '../graph/from-model.ts';
+import { openGraph } from '../graph/run.ts';
+import { decodeOnnx } from './decode.ts';
+import { raiseOnnx } from './raise.ts';
 import { openOnnx } from './runtime.ts';
 import { writeOnnx } from './write.ts';
 
@@ -23,6 +26,10 @@ export const onnxFormat: ExportFormat = {
     return [{ path: onnxFormat.target(precision), bytes }];
   },
   recognises: ([file, ...others]) => file !== undefined && others.length === 0 && file.path.endsWith('.onnx'),
+  read: ([file]) => {
+    if (!file) throw new Error('internal: there is no file');
+    return openGraph(raiseOnnx(decodeOnnx(file.bytes, file.path), file.path));
+  },
   async open([file]) {
     if (!file) throw new Error('internal: there is no file');
     return openOnnx(file.bytes, file.path);

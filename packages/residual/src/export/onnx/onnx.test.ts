@@ -5,9 +5,10 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import 'tfjs-backend-jit';
 import { batchNormalization } from '../../models/batch-normalization.ts';
 import { resnet } from '../../models/resnet.ts';
-import { type GraphOptions, inferenceGraph } from '../graph/index.ts';
+import { type GraphOptions, inferenceGraph, runGraph } from '../graph/index.ts';
 import { distance, infoFor, picturesFor, predicted, pretendTrained } from '../graph/testing.ts';
 import { decodeOnnx } from './decode.ts';
+import { raiseOnnx } from './raise.ts';
 import { openOnnx } from './runtime.ts';
 import { type OnnxOptions, onnxModel, writeOnnx } from './write.ts';
 
@@ -24,6 +25,10 @@ async function parity(model: tfl.LayersModel, graphOptions: GraphOptions, option
   const three = await file.run(images, 3);
   const one = await file.run(images.subarray(0, images.length / 3), 1);
   await file.close();
+  // And back again: our own engine runs the file as well.
+  const own = await runGraph(raiseOnnx(decodeOnnx(writeOnnx(graph, options), 'test.onnx'), 'test.onnx'), images);
+  const limit = options.precision === 'float16' ? 1e-2 : 1e-4;
+  assert.ok(distance(expected, own) < limit, `read back: ${distance(expected, own)}`);
   return Math.max(distance(expected, three), distance(three.subarray(0, one.length), one));
 }
 

@@ -4,11 +4,14 @@ import { ModelError } from '../../models/errors.ts';
 import { assignQuantization } from '../../quantize/assign.ts';
 import { calibrate } from '../../quantize/calibrate.ts';
 import type { Quantization } from '../../quantize/parameters.ts';
+import { openQuantized } from '../../quantize/simulate.ts';
 import type { Precision } from '../artefact.ts';
 import { type ExportFormat, type ExportRequest, stemFor } from '../format.ts';
 import { inferenceGraph } from '../graph/from-model.ts';
 import type { InferenceGraph } from '../graph/graph.ts';
+import { openGraph } from '../graph/run.ts';
 import type { WeightStorage } from './constants.ts';
+import { readTflite } from './import.ts';
 import { writeTflite } from './write.ts';
 
 const storages: Readonly<Record<Precision, WeightStorage>> = {
@@ -38,6 +41,11 @@ export const tfliteFormat: ExportFormat = {
     return [{ path: tfliteFormat.target(precision), bytes: written }];
   },
   recognises: ([file, ...others]) => file !== undefined && others.length === 0 && file.path.endsWith('.tflite'),
+  read: ([file]) => {
+    if (!file) throw new Error('internal: there is no file');
+    const { graph, quantization } = readTflite(file.bytes, file.path);
+    return quantization ? openQuantized(graph, quantization) : openGraph(graph);
+  },
   async open([file]) {
     if (!file) throw new Error('internal: there is no file');
     const { openTflite } = await import('./node/runtime.ts');

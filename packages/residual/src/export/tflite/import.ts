@@ -4,7 +4,8 @@
 import type { Quantization } from '../../quantize/parameters.ts';
 import { WeightsError } from '../../weights/errors.ts';
 import { checkGraph } from '../graph/check.ts';
-import type { Activation, Constant, GraphNode, InferenceGraph, Padding, Pair, Shape } from '../graph/graph.ts';
+import type { Activation, GraphNode, InferenceGraph, Padding, Pair } from '../graph/graph.ts';
+import { moved } from '../graph/transpose.ts';
 import { readModel } from './edges.ts';
 import { artefactInTflite } from './metadata.ts';
 import { samePadding } from './padding.ts';
@@ -105,11 +106,10 @@ class Import {
         break;
       case 'FULLY_CONNECTED': {
         const weights = tensors.constant(second);
-        const [outputs = 0, width = 0] = weights.shape;
         this.add(step, {
           op: 'dense',
           inputs: [tensors.valueOf(x)],
-          weights: moved(weights, [width, outputs], (i) => (i % outputs) * width + Math.floor(i / outputs)),
+          weights: moved(weights, [1, 0]),
           bias: tensors.constant(third),
           activation: this.activation(step),
         });
@@ -160,13 +160,12 @@ class Import {
   private convolution(step: Step, op: 'conv2d' | 'depthwiseConv2d'): void {
     const [x = -1, second = -1, third = -1] = step.inputs;
     const weights = this.tensors.constant(second);
-    const [first = 0, rows = 0, columns = 0, last = 0] = weights.shape;
+    const [, rows = 0, columns = 0, last = 0] = weights.shape;
     const channels = this.tensors.shapeOf(x).at(-1) ?? 0;
     // [outputs, rows, columns, inputs] or [1, rows, columns, channels · multiplier].
-    const each = rows * columns * last;
     const filter =
       op === 'conv2d'
-        ? moved(weights, [rows, columns, last, first], (i) => (i % first) * each + Math.floor(i / first))
+        ? moved(weights, [1, 2, 3, 0])
         : { ...weights, shape: [rows, columns, channels, last / channels] };
     const { dilationHFactor = 1, dilationWFactor = 1 } = step.options;
     const dilation: Pair = [Number(dilationHFactor), Number(dilationWFactor)];
@@ -234,8 +233,4 @@ type Unnamed = GraphNode extends infer N ? (N extends GraphNode ? Omit<N, 'name'
 
 function constantsIn({ op }: Unnamed): boolean {
   return op === 'conv2d' || op === 'depthwiseConv2d' || op === 'dense';
-}
-
-function moved({ values }: Constant, shape: Shape, order: (i: number) => number): Constant {
-  return { shape, values: values.map((_, i) => values[order(i)]) };
 }
