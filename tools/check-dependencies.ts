@@ -109,9 +109,11 @@ export function checkFile(
   return violations;
 }
 
-/** The entry of the rules that a file belongs to: itself if it is listed, else its outermost folder. */
+/** The entry of the rules that a file belongs to: itself or the innermost folder that is listed, else its outermost. */
 function layerOf(path: string, rules: PackageRules): string {
-  return rules.layers.includes(path) ? path : path.split('/')[0];
+  const parts = path.split('/');
+  const ways = parts.map((_, i) => parts.slice(0, parts.length - i).join('/'));
+  return ways.find((way) => rules.layers.includes(way)) ?? parts[0];
 }
 
 function below(rules: PackageRules, rank: number): string {

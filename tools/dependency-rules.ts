@@ -54,6 +54,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'evaluate',
       'doctor',
       'weights',
+      'export/graph',
       'quantize',
       'export',
       'serve',

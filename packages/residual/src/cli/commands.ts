@@ -5,12 +5,14 @@ import { augmentCommand } from './augment.ts';
 import type { Command } from './command.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { exportCommand } from './export.ts';
 import { finetuneCommand } from './finetune.ts';
 import { predictCommand } from './predict.ts';
 import { recipesCommand } from './recipes.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
+import { verifyCommand } from './verify.ts';
 import { weightsCommand } from './weights.ts';
 
 export const commands = [
@@ -22,6 +24,8 @@ export const commands = [
   tuneCommand,
   evaluateCommand,
   predictCommand,
+  exportCommand,
+  verifyCommand,
   summaryCommand,
   weightsCommand,
 ] as unknown as readonly Command[];

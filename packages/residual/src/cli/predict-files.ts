@@ -8,6 +8,14 @@ import { finishBatch } from '../data/produce.ts';
 import { predict } from '../models/inference.ts';
 import type { ModelInfo } from '../models/info.ts';
 
+/** What classifies pictures of the size that its info says: a model, or a file that was exported from one. */
+export interface Classifier {
+  /** What it is given: pictures normalised, or their bytes 0–255. */
+  readonly range: 'normalised' | 'bytes';
+  /** Probabilities of each of `count` pictures. */
+  classify(images: Float32Array, count: number): Promise<readonly ArrayLike<number>[]>;
+}
+
 export type FilePrediction =
   | { readonly file: string; readonly probabilities: ArrayLike<number> }
   | { readonly file: string; readonly problem: string };
@@ -17,8 +25,8 @@ const atOnce = 32;
 
 /** Predicts files in the order given. */
 export async function predictFiles(
-  model: LayersModel,
-  info: ModelInfo,
+  model: LayersModel | Classifier,
+  info: Pick<ModelInfo, 'preprocessing'>,
   files: readonly string[],
 ): Promise<FilePrediction[]> {
   const results: FilePrediction[] = [];
@@ -28,7 +36,11 @@ export async function predictFiles(
   return results;
 }
 
-async function predictChunk(model: LayersModel, info: ModelInfo, files: readonly string[]): Promise<FilePrediction[]> {
+async function predictChunk(
+  model: LayersModel | Classifier,
+  info: Pick<ModelInfo, 'preprocessing'>,
+  files: readonly string[],
+): Promise<FilePrediction[]> {
   const { preprocessing } = info;
   const [height, width, channels] = preprocessing.inputShape;
   const length = height * width * channels;
@@ -58,7 +70,12 @@ async function predictChunk(model: LayersModel, info: ModelInfo, files: readonly
     normalize: preprocessing,
     corrupt: 'drop',
   });
-  const rows = readable.length === 0 ? [] : await predict(model, images, { batchSize: readable.length });
+  const count = readable.length;
+  const classify = async (): Promise<readonly ArrayLike<number>[]> => {
+    if (!('classify' in model)) return predict(model, images, { batchSize: count });
+    return model.classify(model.range === 'bytes' ? Float32Array.from(decoded) : images, count);
+  };
+  const rows = count === 0 ? [] : await classify();
   let next = 0;
   return pictures.map((picture) => {
     if ('problem' in picture) return { file: picture.file, problem: picture.problem };

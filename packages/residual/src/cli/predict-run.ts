@@ -2,7 +2,7 @@
 
 import { startBackend } from './backend.ts';
 import type { Values } from './command.ts';
-import { loadRun } from './load-run.ts';
+import { loadClassifier } from './load-classifier.ts';
 import type { predictOptions } from './predict.ts';
 import { predictFiles } from './predict-files.ts';
 import { predictionLines, ranked } from './prediction-text.ts';
@@ -11,9 +11,9 @@ import { styleOf } from './style.ts';
 export async function predict(positionals: readonly string[], values: Values<typeof predictOptions>): Promise<number> {
   const [typed = '', ...files] = positionals;
   await startBackend(values);
-  const { model, info } = await loadRun(typed);
+  const { model, info, dispose } = await loadClassifier(typed);
   const results = await predictFiles(model, info, files);
-  model.dispose();
+  dispose();
   const top = Math.min(values.top ?? 5, info.classes.length);
   const style = styleOf(process.stdout);
   const errors = styleOf(process.stderr);

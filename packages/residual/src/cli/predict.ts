@@ -17,11 +17,12 @@ export const predictCommand = defineCommand({
   about:
     'Prints the most probable classes of each image. Images may be JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP of any ' +
     'size: how they are prepared is stored with the model. An image that cannot be read is reported and the others ' +
-    'are still predicted; the exit code is then 1.',
+    'are still predicted; the exit code is then 1. RUN may also be a file of residual export.',
   options: predictOptions,
   examples: [
     ['residual predict runs/first cat.jpg', 'one picture'],
     ['residual predict runs/first photos/*.jpg --top 1', 'many'],
+    ['residual predict runs/first/export/model.onnx cat.jpg', 'an exported file'],
     ['residual predict runs/first cat.jpg --json', 'all probabilities, for machines'],
   ],
   run: async (positionals, values) => (await import('./predict-run.ts')).predict(positionals, values),

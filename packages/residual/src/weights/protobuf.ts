@@ -122,6 +122,16 @@ export function packedVarints(bytes: Uint8Array, name: string, range: Range = wh
   return values;
 }
 
+/** The text of a field of a message in memory. */
+export function textOf(bytes: Uint8Array, { start, end }: Range): string {
+  return new TextDecoder().decode(bytes.subarray(start, end));
+}
+
+/** The 32-bit float of a field of a message in memory. */
+export function floatOf(bytes: Uint8Array, { start }: Range): number {
+  return new DataView(bytes.buffer, bytes.byteOffset + start, 4).getFloat32(0, true);
+}
+
 /** The same source with its last reads kept, for many small reads near each other. */
 export function buffered(source: ByteSource): ByteSource {
   let [begin, held] = [0, new Uint8Array(0)];

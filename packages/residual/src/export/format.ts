@@ -1,0 +1,73 @@
+/** What a format of exported files is: how it is written, and how its files are run in their own runtime.
+ *  Each format is one object in a folder of its own; `formats.ts` lists them. */
+
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { ModelInfo } from '../models/info.ts';
+import type { Layout, Precision } from './artefact.ts';
+import type { RunningGraph } from './graph/run.ts';
+import type { Pictures } from './measure.ts';
+import type { FormatName } from './names.ts';
+import type { RunningFile } from './runtime.ts';
+
+export interface ExportRequest {
+  readonly model: LayersModel;
+  readonly info: ModelInfo;
+  readonly precision: Precision;
+  /** The softmax at the end: as the model has it, left out, or there in any case. */
+  readonly softmax: 'keep' | 'drop' | 'add';
+  /** What the file takes: normalised float32 numbers, or pictures of bytes, whose normalisation is part of the file. */
+  readonly input: 'float32' | 'uint8';
+  /** Of the input. Default: what is usual for the format. */
+  readonly layout?: Layout;
+  /** Of ONNX. Default 17. */
+  readonly opset?: number;
+  /** Of an int8 TFLite file: the type of the numbers that a caller gives and gets. Default: floats, or uint8 for bytes. */
+  readonly edges?: 'float' | 'int8' | 'uint8';
+  /** Pictures like those to come, from which int8 files take their scales. */
+  readonly calibration?: Pictures;
+  /** Stops the calibration, with the signal's reason as the error. */
+  readonly signal?: AbortSignal;
+  /** Of this program, for the file. */
+  readonly version: string;
+}
+
+/** A file in memory. */
+export interface ExportFile {
+  /** From the folder of the export; with `/` between folders. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface ExportFormat {
+  /** As the command line calls it. */
+  readonly name: FormatName;
+  /** For people, e.g. `ONNX`. */
+  readonly title: string;
+  /** Those that it can hold. */
+  readonly precisions: readonly Precision[];
+  /** Of the input. */
+  readonly layouts: readonly Layout[];
+  /** The name of the file, or of the folder that holds the files, in the folder of the export: e.g. `model.onnx`. */
+  target(precision: Precision): string;
+  /** @throws ModelError for what the format cannot hold */
+  write(request: ExportRequest): Promise<readonly ExportFile[]>;
+  /** Whether these files, from a disk, are of this format. */
+  recognises(files: readonly ExportFile[]): boolean;
+  /**
+   * Files back as a graph, ready to run in our own engine, with the rounding of integers where the files have them.
+   *
+   * @throws ModelError, WeightsError for operations that it does not run, and for damaged files
+   */
+  read?(files: readonly ExportFile[]): RunningGraph;
+  /**
+   * Loads files in the runtime that they are written for.
+   *
+   * @throws ModelError where the runtime refuses them or is not installed
+   */
+  open(files: readonly ExportFile[]): Promise<RunningFile>;
+}
+
+/** `model` or `model-float16`, before the format's own ending. */
+export function stemFor(precision: Precision): string {
+  return precision === 'float32' ? 'model' : `model-${precision}`;
+}

@@ -1,0 +1,11 @@
+/** The inference graph, for exporters and the quantizer. */
+
+export { checkGraph } from './check.ts';
+export type { GraphOptions } from './from-model.ts';
+export { inferenceGraph } from './from-model.ts';
+export type * from './graph.ts';
+export { constantsOf, readersOf, shapesOf } from './graph.ts';
+export { supportedLayers } from './layers.ts';
+export { printGraph } from './print.ts';
+export type { RunningGraph, RunOptions } from './run.ts';
+export { openGraph, runGraph } from './run.ts';

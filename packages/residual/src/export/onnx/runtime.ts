@@ -1,0 +1,91 @@
+/** Runs an ONNX file in ONNX Runtime itself (npm's onnxruntime-web, on WebAssembly): the proof that a file works where
+ *  it is going. The package is an optional dependency, loaded when a file is run. */
+
+import type { InferenceSession, Tensor } from 'onnxruntime-web';
+import { ModelError } from '../../models/errors.ts';
+import { artefactFromTexts } from '../artefact.ts';
+import type { RunningFile } from '../runtime.ts';
+import { decodeOnnx } from './decode.ts';
+
+type Runtime = typeof import('onnxruntime-web');
+
+async function load(): Promise<Runtime> {
+  try {
+    return await import('onnxruntime-web');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    throw new ModelError('ONNX files are run in ONNX Runtime, which is not installed: npm install onnxruntime-web', {
+      cause,
+    });
+  }
+}
+
+/**
+ * Loads a file that `residual export` wrote.
+ *
+ * @param file its name, for messages
+ * @throws ModelError where ONNX Runtime refuses it, or it does not say its labels and preprocessing
+ */
+export async function openOnnx(bytes: Uint8Array, file: string): Promise<RunningFile> {
+  const model = decodeOnnx(bytes, file);
+  const info = artefactFromTexts(model.metadata, file);
+  const [input] = model.inputs;
+  const [output] = model.outputs;
+  if (!input || !output || model.inputs.length > 1) throw new ModelError(`${file}: must have one input and one output`);
+  const runtime = await load();
+  let session: InferenceSession;
+  try {
+    // Warnings of the runtime about its own choices are nothing that a user could act on.
+    session = await runtime.InferenceSession.create(bytes, { executionProviders: ['wasm'], logSeverityLevel: 3 });
+  } catch (cause) {
+    throw new ModelError(`${file}: ONNX Runtime cannot load it: ${(cause as Error).message}`, { cause });
+  }
+  const [height, width, channels] = info.preprocessing.inputShape;
+  const dims = info.layout === 'NCHW' ? [channels, height, width] : [height, width, channels];
+  const tensorOf = (values: Float32Array, batch: number): Tensor => {
+    const shape = [batch, ...dims];
+    const placed = info.layout === 'NCHW' ? channelsFirst(values, batch, height * width, channels) : values;
+    if (input.type === 'uint8') return new runtime.Tensor('uint8', Uint8Array.from(placed, Math.round), shape);
+    if (input.type === 'float16') return new runtime.Tensor('float16', halfBits(placed), shape);
+    return new runtime.Tensor('float32', placed, shape);
+  };
+  return {
+    info,
+    runtime: `ONNX Runtime ${runtime.env.versions.web ?? ''}`.trim(),
+    input: input.type,
+    async run(images, batch) {
+      const fed = tensorOf(images, batch);
+      const results = await session.run({ [input.name]: fed });
+      const result = results[output.name];
+      if (!result) throw new ModelError(`${file}: gave no ${output.name}`);
+      const values = result.data as Float32Array | Uint16Array;
+      const floats = result.type === 'float16' ? fromHalfBits(values) : Float32Array.from(values);
+      for (const tensor of [fed, ...Object.values(results)]) tensor.dispose();
+      return floats;
+    },
+    close: () => session.release(),
+  };
+}
+
+function channelsFirst(values: Float32Array, batch: number, pixels: number, channels: number): Float32Array {
+  const out = new Float32Array(values.length);
+  for (let n = 0; n < batch; n++) {
+    const base = n * pixels * channels;
+    for (let p = 0; p < pixels; p++) {
+      for (let c = 0; c < channels; c++) out[base + c * pixels + p] = values[base + p * channels + c];
+    }
+  }
+  return out;
+}
+
+/** ONNX Runtime takes halves as their bits. */
+function halfBits(values: Float32Array): Uint16Array {
+  return new Uint16Array(Float16Array.from(values).buffer);
+}
+
+/** It gives them as bits, or as a Float16Array where there is one. */
+function fromHalfBits(values: ArrayBufferView): Float32Array {
+  if (values instanceof Float16Array) return Float32Array.from(values);
+  return Float32Array.from(new Float16Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength / 2));
+}

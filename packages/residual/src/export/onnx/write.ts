@@ -1,0 +1,58 @@
+/** `writeOnnx`: a trained classifier as an ONNX file that ONNX Runtime, TensorRT, OpenVINO and others take. */
+
+import { ModelError } from '../../models/errors.ts';
+import type { Layout } from '../artefact.ts';
+import type { InferenceGraph } from '../graph/graph.ts';
+import { encodeOnnx } from './encode.ts';
+import { toFloat16 } from './float16.ts';
+import { lowerToOnnx } from './lower.ts';
+import { irVersions, type OnnxModel } from './model.ts';
+
+export interface OnnxOptions {
+  /** 13 to 17: the set of operators, and with it the age of the runtimes that take the file. Default 17. */
+  readonly opset?: number;
+  /** `float16` halves the file. Default `float32`. */
+  readonly precision?: 'float32' | 'float16';
+  /** With `float16`: what goes in and comes out is float32 still, or float16 as well. Default `float32`. */
+  readonly edges?: 'float32' | 'float16';
+  /** How pictures lie in the input. Default `NCHW`, as torchvision; `NHWC` where the input is `uint8`. */
+  readonly layout?: Layout;
+  /**
+   * The input's type: `uint8` takes pictures of the input's size as they are, and needs a graph that was made with
+   * `input: 'bytes'`. Default `float32`.
+   */
+  readonly type?: 'float32' | 'uint8';
+  /** Who made the file. Default `residual`. */
+  readonly producer?: OnnxModel['producer'];
+}
+
+/**
+ * A graph as an ONNX model: input `input` [batch, channels, height, width], output `output` [batch, classes], any batch.
+ * Labels and preprocessing are in its metadata properties (`labels` and `preprocessing`, JSON).
+ *
+ * @throws ModelError for impossible options, and for float16 where a weight is beyond its range
+ */
+export function onnxModel(graph: InferenceGraph, options: OnnxOptions = {}): OnnxModel {
+  const { opset = 17, precision = 'float32', edges = 'float32', type = 'float32' } = options;
+  const { layout = type === 'uint8' ? 'NHWC' : 'NCHW', producer = { name: 'residual', version: '' } } = options;
+  if (!Object.hasOwn(irVersions, opset)) {
+    throw new ModelError(`onnx: opset must be ${Object.keys(irVersions).join(', ')}, received ${opset}`);
+  }
+  if (type === 'uint8' && graph.input.range !== 'bytes') {
+    throw new ModelError(
+      `onnx: an input of uint8 needs a graph whose input is 'bytes', received '${graph.input.range}'`,
+    );
+  }
+  const model = lowerToOnnx(graph, { opset, layout, type, precision, producer });
+  return precision === 'float16' ? toFloat16(model, edges) : model;
+}
+
+/**
+ * The bytes of an ONNX file.
+ *
+ * @throws ModelError as `onnxModel` does
+ * @example await writeFile('model.onnx', writeOnnx(await inferenceGraph(model, info)))
+ */
+export function writeOnnx(graph: InferenceGraph, options: OnnxOptions = {}): Uint8Array<ArrayBuffer> {
+  return encodeOnnx(onnxModel(graph, options)).finish();
+}
