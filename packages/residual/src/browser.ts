@@ -198,3 +198,5 @@ export type { TensorflowFile, TensorflowTensor } from './weights/tensorflow/tens
 export { readTensorflow } from './weights/tensorflow/tensorflow.ts';
 export type { TfjsFile } from './weights/tfjs/tfjs.ts';
 export { readTfjs } from './weights/tfjs/tfjs.ts';
+export type { TorchState } from './weights/torch-state.ts';
+export { torchState } from './weights/torch-state.ts';

@@ -13,6 +13,7 @@ const actions: Readonly<Record<string, () => Promise<Action>>> = {
   list: async () => (await import('./weights-list.ts')).list,
   fetch: async () => (await import('./weights-fetch.ts')).fetchWeights,
   inspect: async () => (await import('./weights-inspect.ts')).inspect,
+  convert: async () => (await import('./weights-convert.ts')).convert,
 };
 
 export async function weights([action = '', ...names]: readonly string[], values: WeightsValues): Promise<number> {

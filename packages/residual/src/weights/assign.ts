@@ -1,7 +1,7 @@
 /** Applies a map: which layer of a file goes to which layer of a network. Names and order only; whether the shapes fit
  *  is for fit.ts to say. */
 
-import { configOf, type FileConfig } from './file-config.ts';
+import { configOf, conventionsIn, type FileConfig } from './file-config.ts';
 import { type FileLayer, fileLayers } from './file-layers.ts';
 import type { NeededLayer, Needs, Role } from './layers.ts';
 import type { LayersMap, PartsMap, WeightMap } from './maps/map.ts';
@@ -42,7 +42,7 @@ export function viewOf(file: WeightFile): FileView {
   return {
     file,
     layers,
-    padding: configOf(file)?.padding,
+    padding: configOf(file)?.padding ?? conventionsIn(file).padding,
     tensors: new Map(isKeras ? [...kerasNames, ...ownNames] : ownNames),
   };
 }
@@ -86,7 +86,10 @@ function byParts(map: PartsMap, view: FileView, needs: Needs): Assignment {
       return [layer, new Map<Role, WeightTensor>(tensors)] as const;
     }),
   );
-  return { map, found, epsilons: new Map(), nameOf, prefix, otherPrefixes };
+  const { epsilon } = conventionsIn(view.file);
+  const norms = epsilon === undefined ? [] : needs.layers.filter(({ kind }) => kind === 'norm');
+  const epsilons = new Map(norms.map((layer) => [layer, epsilon as number]));
+  return { map, found, epsilons, nameOf, prefix, otherPrefixes };
 }
 
 const KERNEL = ['kernel', 'bias'] as const;

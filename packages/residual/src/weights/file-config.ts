@@ -30,6 +30,19 @@ export function configOf(file: WeightFile): FileConfig | undefined {
   return { epsilons: new Map(epsilons), padding };
 }
 
+/** What a file without a configuration says in its metadata, as `torchState` writes it: one ε for all, and padding. */
+export function conventionsIn({ metadata }: WeightFile): {
+  readonly epsilon: number | undefined;
+  readonly padding: FileConfig['padding'];
+} {
+  const epsilon = Number(metadata.epsilon);
+  const { padding } = metadata;
+  return {
+    epsilon: epsilon > 0 && epsilon < 1 ? epsilon : undefined,
+    padding: padding === 'symmetric' || padding === 'same' ? padding : undefined,
+  };
+}
+
 /** TF.js's converter puts the configuration beside its own notes; TF.js itself writes nothing else. */
 function modelIn(topology: unknown): unknown {
   return field(topology, 'model_config') ?? topology;

@@ -1,4 +1,4 @@
-/** Changes of a tensor's layout: from PyTorch's order of axes to TensorFlow's, and to other numbers of channels. */
+/** Changes of a tensor's layout: between PyTorch's order of axes and TensorFlow's, and to other numbers of channels. */
 
 /** OIHW → HWIO. */
 export function toHwio(
@@ -12,6 +12,23 @@ export function toHwio(
     for (let i = 0; i < input; i++) {
       let to = i * out + o;
       for (let pixel = 0; pixel < pixels; pixel++, to += input * out) result[to] = values[from++] as number;
+    }
+  }
+  return result;
+}
+
+/** HWIO → OIHW. */
+export function toOihw(
+  values: Float32Array,
+  [height = 0, width = 0, input = 0, out = 0]: readonly number[],
+): Float32Array {
+  const result = new Float32Array(values.length);
+  const pixels = height * width;
+  let to = 0;
+  for (let o = 0; o < out; o++) {
+    for (let i = 0; i < input; i++) {
+      let from = i * out + o;
+      for (let pixel = 0; pixel < pixels; pixel++, from += input * out) result[to++] = values[from] as number;
     }
   }
   return result;
