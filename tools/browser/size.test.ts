@@ -12,7 +12,7 @@ const CEILINGS: Readonly<Record<string, number>> = {
 };
 
 const EXPECTED = ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-cpu', 'tfjs-backend-jit'];
-const WITH_RESIDUAL = [...EXPECTED, 'residual', '@tensorflow/tfjs-layers'];
+const WITH_RESIDUAL = [...EXPECTED, 'residual', '@tensorflow/tfjs-layers', 'flatbuffers'];
 /** What these bring with them. */
 const BELOW = ['long', 'seedrandom', 'node-fetch', 'the page'];
 

@@ -12,7 +12,7 @@ export const weightsOptions = {
 export const weightsCommand = defineCommand({
   name: 'weights',
   summary: 'list, fetch, look into and write pretrained weights',
-  arguments: 'list|fetch|inspect|convert [NAME|URL|FILE|RUN FILE]',
+  arguments: 'list|fetch|inspect|convert [WHAT]',
   takes: [1, 3],
   about:
     'list shows the public weights that are known by name, and which of them are on this machine.\n' +

@@ -9,56 +9,56 @@ export type NumberType = 'int32' | 'float32' | 'int64';
 /** The bytes of one element. */
 export const WIDTH = { bool: 1, int8: 1, uint8: 1, int32: 4, uint32: 4, float32: 4, int64: 8 } as const;
 
-interface Scalar {
+export interface Scalar {
   readonly kind: 'scalar';
   readonly slot: number;
   readonly type: Exclude<ScalarType, 'bool'>;
   readonly default: number;
 }
 
-interface Bool {
+export interface Bool {
   readonly kind: 'bool';
   readonly slot: number;
 }
 
-interface Text {
+export interface Text {
   readonly kind: 'text';
   readonly slot: number;
 }
 
-interface Numbers {
+export interface Numbers {
   readonly kind: 'numbers';
   readonly slot: number;
   readonly type: NumberType;
 }
 
-interface Bytes {
+export interface Bytes {
   readonly kind: 'bytes';
   readonly slot: number;
   /** The data begins at a multiple of this many bytes from the file's start. */
   readonly align: number;
 }
 
-interface One<T extends Table> {
+export interface One<T extends Table> {
   readonly kind: 'one';
   readonly slot: number;
   readonly table: T;
 }
 
-interface Many<T extends Table> {
+export interface Many<T extends Table> {
   readonly kind: 'many';
   readonly slot: number;
   readonly table: T;
 }
 
 /** One table out of several kinds: its number stands in the slot before it. */
-interface Union<M extends Members> {
+export interface Union<M extends Members> {
   readonly kind: 'union';
   readonly slot: number;
   readonly members: M;
 }
 
-type Members = Readonly<Record<string, { readonly tag: number; readonly table: Table }>>;
+export type Members = Readonly<Record<string, { readonly tag: number; readonly table: Table }>>;
 
 export type Field = Scalar | Bool | Text | Numbers | Bytes | One<Table> | Many<Table> | Union<Members>;
 
@@ -68,7 +68,7 @@ export interface Table {
 }
 
 /** What a field holds, in TypeScript. 64-bit integers are numbers here: no file of ours needs more than 2⁵³. */
-type FieldValue<F> = F extends Scalar
+export type FieldValue<F> = F extends Scalar
   ? number
   : F extends Bool
     ? boolean
@@ -86,7 +86,7 @@ type FieldValue<F> = F extends Scalar
                 ? UnionValue<M>
                 : never;
 
-type UnionValue<M extends Members> = {
+export type UnionValue<M extends Members> = {
   [K in keyof M]: { readonly type: K; readonly value: TableValue<M[K]['table']> };
 }[keyof M];
 
