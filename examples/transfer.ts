@@ -85,7 +85,6 @@ console.log(`a linear classifier on its features: ${percent(probed)} of ${test.s
 const tuned = await run(pretrained, 0.02, { decay: 0.8, head: 5 });
 console.log(`fine-tuned for ${steps} steps: ${percent(tuned)}`);
 
-// Its learning rate is the best of 0.02, 0.05 and 0.1 for this budget.
 const scratch = await run(resnet18({ inputShape, classes: 10, width, seed: 1 }), 0.05, {});
 console.log(`from scratch for ${steps} steps: ${percent(scratch)}`);
 

@@ -161,7 +161,7 @@ export function mutate(cases: readonly FuzzCase[], random: Random): FuzzCase {
   const { label, main, files } = cases[random.integer(cases.length)];
   const names = Object.keys(files);
   const name = random.boolean(0.7) ? main : names[random.integer(names.length)];
-  let bytes: Uint8Array = files[name].slice();
+  let bytes: Uint8Array = Uint8Array.from(files[name]); // a Buffer's own slice() would share its memory
   const damages: string[] = [];
   const kinds = Object.keys(MUTATIONS);
   for (let n = random.boolean(0.7) ? 1 : 1 + random.integer(3); n > 0; n--) {
