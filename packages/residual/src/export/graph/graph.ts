@@ -202,10 +202,3 @@ export function constantsOf(node: GraphNode): Readonly<Record<string, Constant>>
       return {};
   }
 }
-
-/** How often each value is read. The graph's output is read once by the caller. */
-export function readersOf(graph: InferenceGraph): Map<string, number> {
-  const readers = new Map<string, number>([[graph.output, 1]]);
-  for (const { inputs } of graph.nodes) for (const name of inputs) readers.set(name, (readers.get(name) ?? 0) + 1);
-  return readers;
-}
