@@ -15,10 +15,13 @@ const origins = {
   path: 'is a file of yours',
 } as const;
 
-export async function fetchWeights([given]: readonly string[], values: WeightsValues): Promise<number> {
+export async function fetchWeights([given, ...others]: readonly string[], values: WeightsValues): Promise<number> {
   const residual = invocation();
   if (given === undefined) {
     throw new UsageError('residual weights fetch needs a NAME or a URL', `${residual} weights list shows the names`);
+  }
+  if (others.length > 0) {
+    throw new UsageError(`residual weights fetch takes one NAME or URL, received '${others[0]}' as well`);
   }
   const found = await findWithProgress(given, `${residual} weights fetch ${quoted(given)}`);
   if (found === undefined) return interruptedCode;
