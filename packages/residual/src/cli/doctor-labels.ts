@@ -15,7 +15,7 @@ import { writeAside } from '../models/files.ts';
 import { startBackend } from './backend.ts';
 import { CommandError } from './command.ts';
 import type { DoctorValues } from './doctor-run.ts';
-import { catchInterrupt, interruptedCode } from './interrupt.ts';
+import { interruptible } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { loadRun } from './load-run.ts';
 import { invocation, quoted } from './program.ts';
@@ -34,60 +34,54 @@ export async function doctorLabels(typed: string, values: DoctorValues): Promise
   // The folds take all that is not the test; the model's own held-out images must be those of its training.
   const held = values['held-out'] === true;
   const splits = await openData(plan.data.source, held ? dataOptions(plan) : { ...dataOptions(plan), validation: 0 });
-  const interrupt = catchInterrupt(
-    () => line.clear(),
-    () => line.clear(),
+  return interruptible(
+    line,
+    async (signal) => {
+      const began = performance.now();
+      const show = (done: number, text: string) => {
+        if (values.quiet === true) return;
+        const left = (performance.now() - began) * (1 / Math.max(done, 1e-3) - 1);
+        line.update(() => {
+          const end = `${text}  ${done > 0.02 ? `${clock(left / 1000)} left` : ''}`;
+          return `${drawBar(done, Math.max(8, Math.min(40, line.width - end.length - 2)), style)}  ${end}`;
+        });
+      };
+      const parts = held
+        ? await heldOutParts(typed, splits, values, signal, show)
+        : await outOfFoldParts(plan, splits, values, signal, show);
+      const reviewed = reviewParts(parts);
+      line.clear();
+      const { folds = 4, repeats = 1 } = values;
+      const how = held
+        ? "The probabilities are those of the run's own model for images that it did not learn."
+        : `The probabilities are those of ${folds * repeats} small networks, each for images that it did not learn.`;
+      const out = values.out ?? join(folder, 'doctor');
+      const file = (name: string) => join(out, name);
+      const page = { title: plan.name, how, pictures: values.pictures ?? 240, date: new Date() };
+      await writeAside(file('doctor.html'), [await labelsPage(reviewed, page)]);
+      await writeAside(file('doctor.json'), [`${JSON.stringify(reviewedJson(reviewed), null, 2)}\n`]);
+      await writeAside(file('suspects.csv'), [suspectsCsv(reviewed)]);
+      const { images, suspects, review } = reviewed;
+      const text =
+        values.json === true
+          ? JSON.stringify({
+              ...{ run: folder, images, suspects: suspects.length, estimatedNoise: review.noise },
+              ...{ list: file('suspects.csv'), page: file('doctor.html') },
+            })
+          : [
+              ...reviewLines(reviewed, styleOf(process.stdout)),
+              '',
+              `page ${file('doctor.html')}`,
+              `list ${file('suspects.csv')}: delete the rows that are right, then`,
+              `     ${invocation()} train ${quoted(plan.data.source)} --exclude ${quoted(file('suspects.csv'))}`,
+            ].join('\n');
+      process.stdout.write(`${text}\n`);
+      return values.strict === true && suspects.length > 0.01 * images ? 1 : 0;
+    },
+    async () => {
+      await closeSplits(splits);
+    },
   );
-  const began = performance.now();
-  const show = (done: number, text: string) => {
-    if (values.quiet === true) return;
-    const left = (performance.now() - began) * (1 / Math.max(done, 1e-3) - 1);
-    line.update(() => {
-      const end = `${text}  ${done > 0.02 ? `${clock(left / 1000)} left` : ''}`;
-      return `${drawBar(done, Math.max(8, Math.min(40, line.width - end.length - 2)), style)}  ${end}`;
-    });
-  };
-  try {
-    const { signal } = interrupt;
-    const parts = held
-      ? await heldOutParts(typed, splits, values, signal, show)
-      : await outOfFoldParts(plan, splits, values, signal, show);
-    const reviewed = reviewParts(parts);
-    line.clear();
-    const { folds = 4, repeats = 1 } = values;
-    const how = held
-      ? "The probabilities are those of the run's own model for images that it did not learn."
-      : `The probabilities are those of ${folds * repeats} small networks, each for images that it did not learn.`;
-    const out = values.out ?? join(folder, 'doctor');
-    const file = (name: string) => join(out, name);
-    const page = { title: plan.name, how, pictures: values.pictures ?? 240, date: new Date() };
-    await writeAside(file('doctor.html'), [await labelsPage(reviewed, page)]);
-    await writeAside(file('doctor.json'), [`${JSON.stringify(reviewedJson(reviewed), null, 2)}\n`]);
-    await writeAside(file('suspects.csv'), [suspectsCsv(reviewed)]);
-    const { images, suspects, review } = reviewed;
-    const text =
-      values.json === true
-        ? JSON.stringify({
-            ...{ run: folder, images, suspects: suspects.length, estimatedNoise: review.noise },
-            ...{ list: file('suspects.csv'), page: file('doctor.html') },
-          })
-        : [
-            ...reviewLines(reviewed, styleOf(process.stdout)),
-            '',
-            `page ${file('doctor.html')}`,
-            `list ${file('suspects.csv')}: delete the rows that are right, then`,
-            `     ${invocation()} train ${quoted(plan.data.source)} --exclude ${quoted(file('suspects.csv'))}`,
-          ].join('\n');
-    process.stdout.write(`${text}\n`);
-    return values.strict === true && suspects.length > 0.01 * images ? 1 : 0;
-  } catch (error) {
-    if (interrupt.signal.aborted && error === interrupt.signal.reason) return interruptedCode;
-    throw error;
-  } finally {
-    line.clear();
-    interrupt.release();
-    await closeSplits(splits);
-  }
 }
 
 type Show = (done: number, text: string) => void;

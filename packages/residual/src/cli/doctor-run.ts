@@ -12,7 +12,7 @@ import { writeAside } from '../models/files.ts';
 import type { Values } from './command.ts';
 import { defaultData, runsFolder } from './defaults.ts';
 import type { doctorOptions } from './doctor.ts';
-import { catchInterrupt, interruptedCode } from './interrupt.ts';
+import { interruptible } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { drawBar } from './progress.ts';
 import { type Style, styleOf } from './style.ts';
@@ -36,38 +36,33 @@ async function doctorData(typed: string, values: DoctorValues): Promise<number> 
   const style = styleOf(process.stderr);
   const { validation, seed = 1, workers } = values;
   const splits = await openData(typed, { seed, ...(validation === undefined ? {} : { validation }) });
-  const interrupt = catchInterrupt(
-    () => {},
-    () => line.clear(),
+  return interruptible(
+    line,
+    async (signal) => {
+      const diagnosis = await diagnose(splits, {
+        signal,
+        ...(workers === undefined ? {} : { workers }),
+        onProgress: (done, total) => {
+          if (values.quiet !== true) line.update(() => progressText(done, total, line.width, style));
+        },
+      });
+      line.clear();
+      const folder = values.out ?? join('doctor', basename(resolve(typed)));
+      const page = join(folder, 'doctor.html');
+      await writeAside(page, [await dataPage(diagnosis, splits, new Date())]);
+      await writeAside(join(folder, 'doctor.json'), [`${JSON.stringify(diagnosisJson(diagnosis), null, 2)}\n`]);
+      const verdict = verdictOf(diagnosis);
+      const text =
+        values.json === true
+          ? JSON.stringify({ data: typed, pictures: diagnosis.pictures, verdict, page })
+          : [...verdictLines(diagnosis, styleOf(process.stdout)), '', `page ${page}`].join('\n');
+      process.stdout.write(`${text}\n`);
+      return values.strict === true && verdict.problem > 0 ? 1 : 0;
+    },
+    async () => {
+      await closeSplits(splits);
+    },
   );
-  try {
-    const diagnosis = await diagnose(splits, {
-      signal: interrupt.signal,
-      ...(workers === undefined ? {} : { workers }),
-      onProgress: (done, total) => {
-        if (values.quiet !== true) line.update(() => progressText(done, total, line.width, style));
-      },
-    });
-    line.clear();
-    const folder = values.out ?? join('doctor', basename(resolve(typed)));
-    const page = join(folder, 'doctor.html');
-    await writeAside(page, [await dataPage(diagnosis, splits, new Date())]);
-    await writeAside(join(folder, 'doctor.json'), [`${JSON.stringify(diagnosisJson(diagnosis), null, 2)}\n`]);
-    const verdict = verdictOf(diagnosis);
-    const text =
-      values.json === true
-        ? JSON.stringify({ data: typed, pictures: diagnosis.pictures, verdict, page })
-        : [...verdictLines(diagnosis, styleOf(process.stdout)), '', `page ${page}`].join('\n');
-    process.stdout.write(`${text}\n`);
-    return values.strict === true && verdict.problem > 0 ? 1 : 0;
-  } catch (error) {
-    if (interrupt.signal.aborted && error === interrupt.signal.reason) return interruptedCode;
-    throw error;
-  } finally {
-    line.clear();
-    interrupt.release();
-    await closeSplits(splits);
-  }
 }
 
 /** `examining ━━━━──── 1,200/5,000 images`. */

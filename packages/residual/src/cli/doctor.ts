@@ -1,7 +1,7 @@
 /** `residual doctor`: its options and its help. The work is in `doctor-run.ts` (data) and `doctor-labels.ts` (runs). */
 
 import { defineCommand } from './command.ts';
-import { jsonOption, machineOptions } from './options.ts';
+import { jsonOption, machineOptions, quietOption } from './options.ts';
 
 const labels = 'Labels of a run';
 
@@ -77,7 +77,7 @@ export const doctorOptions = {
     group: labels,
   },
   ...machineOptions,
-  quiet: { kind: 'flag', help: 'no progress, only the result', group: 'Output' },
+  quiet: quietOption,
   json: jsonOption,
 } as const;
 

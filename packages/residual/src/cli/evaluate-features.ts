@@ -10,7 +10,7 @@ import { extractFeatures, type Features } from '../train/features/extract.ts';
 import { CommandError } from './command.ts';
 import type { EvaluateValues } from './evaluate-run.ts';
 import type { SplitName } from './evaluation-data.ts';
-import { catchInterrupt, interruptedCode } from './interrupt.ts';
+import { interruptible } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import type { LoadedRun } from './load-run.ts';
 import { styleOf } from './style.ts';
@@ -29,50 +29,46 @@ export async function evaluateFeatures(
     );
   }
   const line = new LiveLine(process.stderr);
-  const interrupt = catchInterrupt(
-    () => {},
-    () => line.clear(),
-  );
-  try {
-    const featuresOf = (dataset: Splits['train'], what: string): Promise<Features> =>
-      extractFeatures(model, dataset, {
-        preprocessing: info.preprocessing,
-        batchSize: values.batch ?? 64,
-        signal: interrupt.signal,
-        onProgress: (done, total) => {
-          if (values.quiet === true || !line.isTerminal) return;
-          line.update(() => `features of ${count(done)} of ${count(total)} ${what} images`);
-        },
-      });
-    const known = await featuresOf(splits.train, 'training');
-    const given = await featuresOf(asked, split);
-    line.clear();
-    const classes = splits.classes.length;
-    const results: (readonly [name: string, scores: Scores])[] = [];
-    if (values.knn !== undefined) {
-      results.push([`${values.knn}-NN`, scoresOf(await knn(known, given, { k: values.knn, classes }))]);
-    }
-    if (values.probe === true) results.push(['linear probe', scoresOf(linearProbe(known, { classes }).predict(given))]);
-    if (values.json === true) {
-      const scores = Object.fromEntries(
-        results.map(([name, { accuracy, loss }]) => [name === 'linear probe' ? 'probe' : 'knn', { accuracy, loss }]),
-      );
-      const images = { known: known.labels.length, images: given.labels.length };
-      process.stdout.write(`${JSON.stringify({ run: folder, split, ...images, dims: known.dims, ...scores })}\n`);
+  return interruptible(
+    line,
+    async (signal) => {
+      const featuresOf = (dataset: Splits['train'], what: string): Promise<Features> =>
+        extractFeatures(model, dataset, {
+          preprocessing: info.preprocessing,
+          batchSize: values.batch ?? 64,
+          signal,
+          onProgress: (done, total) => {
+            if (values.quiet === true || !line.isTerminal) return;
+            line.update(() => `features of ${count(done)} of ${count(total)} ${what} images`);
+          },
+        });
+      const known = await featuresOf(splits.train, 'training');
+      const given = await featuresOf(asked, split);
+      line.clear();
+      const classes = splits.classes.length;
+      const results: (readonly [name: string, scores: Scores])[] = [];
+      if (values.knn !== undefined) {
+        results.push([`${values.knn}-NN`, scoresOf(await knn(known, given, { k: values.knn, classes }))]);
+      }
+      if (values.probe === true)
+        results.push(['linear probe', scoresOf(linearProbe(known, { classes }).predict(given))]);
+      if (values.json === true) {
+        const scores = Object.fromEntries(
+          results.map(([name, { accuracy, loss }]) => [name === 'linear probe' ? 'probe' : 'knn', { accuracy, loss }]),
+        );
+        const images = { known: known.labels.length, images: given.labels.length };
+        process.stdout.write(`${JSON.stringify({ run: folder, split, ...images, dims: known.dims, ...scores })}\n`);
+        return 0;
+      }
+      const style = styleOf(process.stdout);
+      const of = `${known.dims} features, ${count(known.labels.length)} known and ${count(given.labels.length)} ${split} images of ${count(classes)} classes`;
+      const lines = results.map(([name, { accuracy }]) => style.bold(`${name} ${split} accuracy ${percent(accuracy)}`));
+      process.stdout.write(`${[style.dim(of), ...lines].join('\n')}\n`);
       return 0;
-    }
-    const style = styleOf(process.stdout);
-    const of = `${known.dims} features, ${count(known.labels.length)} known and ${count(given.labels.length)} ${split} images of ${count(classes)} classes`;
-    const lines = results.map(([name, { accuracy }]) => style.bold(`${name} ${split} accuracy ${percent(accuracy)}`));
-    process.stdout.write(`${[style.dim(of), ...lines].join('\n')}\n`);
-    return 0;
-  } catch (error) {
-    if (interrupt.signal.aborted && error === interrupt.signal.reason) return interruptedCode;
-    throw error;
-  } finally {
-    line.clear();
-    interrupt.release();
-    model.dispose();
-    await closeSplits(splits);
-  }
+    },
+    async () => {
+      model.dispose();
+      await closeSplits(splits);
+    },
+  );
 }

@@ -10,7 +10,7 @@ import type { evaluateOptions } from './evaluate.ts';
 import { evaluateFeatures } from './evaluate-features.ts';
 import { checkClasses, choosePart, openFor } from './evaluation-data.ts';
 import { evaluationJson, evaluationLines } from './evaluation-text.ts';
-import { catchInterrupt, interruptedCode } from './interrupt.ts';
+import { interruptible } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { loadRun } from './load-run.ts';
 import { writeRunReport } from './run-report.ts';
@@ -28,49 +28,47 @@ export async function evaluate([typed = '']: readonly string[], values: Evaluate
   const [split, dataset] = choosePart(splits, values.split);
   if (known) return evaluateFeatures(run, splits, split, values);
   checkClasses(info, dataset);
-  const interrupt = catchInterrupt(
-    () => {},
-    () => line.clear(),
-  );
-  try {
-    const evaluation = await evaluateModel(model, dataset, {
-      preprocessing: info.preprocessing,
-      batchSize: values.batch ?? 64,
-      // The validation images were neither learned from nor are they these.
-      ...(values.calibrate !== false && split === 'test' && values.data === undefined && splits.validation !== undefined
-        ? { calibrateOn: splits.validation }
-        : {}),
-      signal: interrupt.signal,
-      onProgress: (done, total) => {
-        if (values.quiet !== true && line.isTerminal) {
-          line.update(() => `evaluating ${count(done)} of ${count(total)} images`);
-        }
-      },
-    });
-    line.clear();
-    const own = values.data === undefined && split === 'test';
-    const file = values.report ?? join(folder, own ? 'report.html' : `report-${split}.html`);
-    const report = await writeRunReport({
-      // Other data than the run's own has nothing to do with how the run was made.
-      ...{ plan, folder, model, info, splits, split, dataset, evaluation, backend, file },
-    });
-    if (values.json === true) {
-      process.stdout.write(
-        `${JSON.stringify({ run: folder, split, ...evaluationJson(evaluation, info.classes), report })}\n`,
-      );
+  return interruptible(
+    line,
+    async (signal) => {
+      const evaluation = await evaluateModel(model, dataset, {
+        preprocessing: info.preprocessing,
+        batchSize: values.batch ?? 64,
+        // The validation images were neither learned from nor are they these.
+        ...(values.calibrate !== false &&
+        split === 'test' &&
+        values.data === undefined &&
+        splits.validation !== undefined
+          ? { calibrateOn: splits.validation }
+          : {}),
+        signal,
+        onProgress: (done, total) => {
+          if (values.quiet !== true && line.isTerminal) {
+            line.update(() => `evaluating ${count(done)} of ${count(total)} images`);
+          }
+        },
+      });
+      line.clear();
+      const own = values.data === undefined && split === 'test';
+      const file = values.report ?? join(folder, own ? 'report.html' : `report-${split}.html`);
+      const report = await writeRunReport({
+        // Other data than the run's own has nothing to do with how the run was made.
+        ...{ plan, folder, model, info, splits, split, dataset, evaluation, backend, file },
+      });
+      if (values.json === true) {
+        process.stdout.write(
+          `${JSON.stringify({ run: folder, split, ...evaluationJson(evaluation, info.classes), report })}\n`,
+        );
+        return 0;
+      }
+      const width = process.stdout.columns ?? 100;
+      const lines = evaluationLines(evaluation, info.classes, split, styleOf(process.stdout), width);
+      process.stdout.write(`${[...lines, '', `report ${report}`].join('\n')}\n`);
       return 0;
-    }
-    const width = process.stdout.columns ?? 100;
-    const lines = evaluationLines(evaluation, info.classes, split, styleOf(process.stdout), width);
-    process.stdout.write(`${[...lines, '', `report ${report}`].join('\n')}\n`);
-    return 0;
-  } catch (error) {
-    if (interrupt.signal.aborted && error === interrupt.signal.reason) return interruptedCode;
-    throw error;
-  } finally {
-    line.clear();
-    interrupt.release();
-    model.dispose();
-    await closeSplits(splits);
-  }
+    },
+    async () => {
+      model.dispose();
+      await closeSplits(splits);
+    },
+  );
 }

@@ -1,7 +1,7 @@
 /** `residual evaluate`: its options and its help. The work is in `evaluate-run.ts`. */
 
 import { defineCommand } from './command.ts';
-import { jsonOption, machineOptions } from './options.ts';
+import { jsonOption, machineOptions, quietOption } from './options.ts';
 
 export const evaluateOptions = {
   data: {
@@ -48,7 +48,7 @@ export const evaluateOptions = {
     default: "report.html in the run's folder, if it is the test",
   },
   ...machineOptions,
-  quiet: { kind: 'flag', help: 'no progress, only the result', group: 'Output' },
+  quiet: quietOption,
   json: jsonOption,
 } as const;
 

@@ -15,7 +15,7 @@ import { UsageError, type Values } from './command.ts';
 import { atMost, checkClasses, choosePart, imagesText, openFor } from './evaluation-data.ts';
 import type { exportOptions } from './export.ts';
 import { type ExportRow, exportJson, exportLines } from './export-text.ts';
-import { catchInterrupt, interruptedCode } from './interrupt.ts';
+import { interruptible } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { type LoadedRun, loadRun } from './load-run.ts';
 import { nearest } from './nearest.ts';
@@ -39,52 +39,47 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
   const data = values.proof === false && !calibrated ? undefined : await openData(run, values);
   const held = values.proof === false ? undefined : data;
   const line = new LiveLine(process.stderr);
-  const interrupt = catchInterrupt(
-    () => {},
-    () => line.clear(),
-  );
-  const say = (text: string) => {
-    if (values.quiet !== true && line.isTerminal) line.update(() => text);
-  };
-  const measure = (file: RunningFile, name: string, dataset: Dataset) =>
-    answersOf(file, picturesOf(dataset), {
-      signal: interrupt.signal,
-      onProgress: (done, total) => say(`running ${name}: ${count(done)} of ${count(total)} images`),
-    });
-  try {
-    const original = runningModel(run.model, run.info, `TensorFlow.js ${backend}`);
-    const answers = held && (await measure(original, 'the model', held.dataset));
-    const rows: ExportRow[] = [];
-    for (const one of wanted) {
-      say(`writing ${one.format.target(one.precision)}`);
-      const files = await one.format.write({
-        ...requestFor(run, one, values),
-        ...(data && { calibration: picturesOf(data.calibration) }),
-        signal: interrupt.signal,
-      });
-      const row = await prove(one, files, answers, values['max-drop'] ?? 1, (file, name) =>
-        held ? measure(file, name, held.dataset) : undefined,
-      );
-      if (row.objections.length === 0) {
-        for (const { path, bytes } of files) await writeAside(join(out, path), [bytes]);
+  return interruptible(
+    line,
+    async (signal) => {
+      const say = (text: string) => {
+        if (values.quiet !== true && line.isTerminal) line.update(() => text);
+      };
+      const measure = (file: RunningFile, name: string, dataset: Dataset) =>
+        answersOf(file, picturesOf(dataset), {
+          signal,
+          onProgress: (done, total) => say(`running ${name}: ${count(done)} of ${count(total)} images`),
+        });
+      const original = runningModel(run.model, run.info, `TensorFlow.js ${backend}`);
+      const answers = held && (await measure(original, 'the model', held.dataset));
+      const rows: ExportRow[] = [];
+      for (const one of wanted) {
+        say(`writing ${one.format.target(one.precision)}`);
+        const files = await one.format.write({
+          ...requestFor(run, one, values),
+          ...(data && { calibration: picturesOf(data.calibration) }),
+          signal,
+        });
+        const row = await prove(one, files, answers, values['max-drop'] ?? 1, (file, name) =>
+          held ? measure(file, name, held.dataset) : undefined,
+        );
+        if (row.objections.length === 0) {
+          for (const { path, bytes } of files) await writeAside(join(out, path), [bytes]);
+        }
+        rows.push(row);
       }
-      rows.push(row);
-    }
-    line.clear();
-    const report = { folder: out, rows, original: answers && originalRow(original, answers), images: held?.split };
-    const style = styleOf(process.stdout);
-    if (values.json === true) process.stdout.write(`${JSON.stringify({ run: run.folder, ...exportJson(report) })}\n`);
-    else process.stdout.write(`${exportLines(report, style).join('\n')}\n`);
-    return rows.some((row) => row.objections.length > 0) ? 1 : 0;
-  } catch (error) {
-    if (interrupt.signal.aborted && error === interrupt.signal.reason) return interruptedCode;
-    throw error;
-  } finally {
-    line.clear();
-    interrupt.release();
-    run.model.dispose();
-    if (data) await closeSplits(data.splits);
-  }
+      line.clear();
+      const report = { folder: out, rows, original: answers && originalRow(original, answers), images: held?.split };
+      const style = styleOf(process.stdout);
+      if (values.json === true) process.stdout.write(`${JSON.stringify({ run: run.folder, ...exportJson(report) })}\n`);
+      else process.stdout.write(`${exportLines(report, style).join('\n')}\n`);
+      return rows.some((row) => row.objections.length > 0) ? 1 : 0;
+    },
+    async () => {
+      run.model.dispose();
+      if (data) await closeSplits(data.splits);
+    },
+  );
 }
 
 function requestFor({ model, info }: LoadedRun, { precision }: Wanted, values: ExportValues): ExportRequest {

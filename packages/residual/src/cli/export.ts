@@ -2,7 +2,7 @@
 
 import { formatNames } from '../export/names.ts';
 import { defineCommand } from './command.ts';
-import { jsonOption, machineOptions } from './options.ts';
+import { jsonOption, machineOptions, quietOption } from './options.ts';
 
 export const exportOptions = {
   format: {
@@ -99,7 +99,7 @@ export const exportOptions = {
     group: 'Proof',
   },
   ...machineOptions,
-  quiet: { kind: 'flag', help: 'no progress, only the result', group: 'Output' },
+  quiet: quietOption,
   json: jsonOption,
 } as const;
 

@@ -39,6 +39,8 @@ export const machineOptions = {
   },
 } as const;
 
+export const quietOption = { kind: 'flag', help: 'no progress, only the result', group: 'Output' } as const;
+
 export const jsonOption = {
   kind: 'flag',
   help: 'print one JSON object to standard output, for machines',

@@ -3,7 +3,7 @@
 
 import { defineCommand } from './command.ts';
 import { defaultData, runsFolder, shownDefaults as shown } from './defaults.ts';
-import { jsonOption, machineOptions, pixelOptions } from './options.ts';
+import { jsonOption, machineOptions, pixelOptions, quietOption } from './options.ts';
 
 /** The default as help shows it: the usual one, and the embedded data's where that is another. */
 function both(name: keyof typeof shown.default): string | number {
@@ -245,7 +245,7 @@ export const trainOptions = {
 
   ...machineOptions,
 
-  quiet: { kind: 'flag', help: 'no progress, only the result', group: 'Output' },
+  quiet: quietOption,
   json: jsonOption,
 } as const;
 

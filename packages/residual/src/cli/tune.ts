@@ -2,7 +2,7 @@
 
 import { defineCommand } from './command.ts';
 import { defaultData } from './defaults.ts';
-import { jsonOption, machineOptions } from './options.ts';
+import { jsonOption, machineOptions, quietOption } from './options.ts';
 
 export const tuneOptions = {
   recipe: {
@@ -74,7 +74,7 @@ export const tuneOptions = {
   },
   resume: { kind: 'text', value: 'FOLDER', help: 'go on with an interrupted search', group: 'Search' },
   ...machineOptions,
-  quiet: { kind: 'flag', help: 'no progress, only the result', group: 'Output' },
+  quiet: quietOption,
   json: jsonOption,
 } as const;
 

@@ -12,7 +12,7 @@ import type { Values } from './command.ts';
 import { atMost, checkClasses, choosePart, imagesText, openAs } from './evaluation-data.ts';
 import { type ExportRow, measuredLines, rowJson } from './export-text.ts';
 import { formatOf, readExport } from './exported-files.ts';
-import { catchInterrupt, interruptedCode } from './interrupt.ts';
+import { interruptible } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { loadRun } from './load-run.ts';
 import { styleOf } from './style.ts';
@@ -31,72 +31,67 @@ export async function verify(
   const [part, whole] = choosePart(splits, values.split);
   const dataset = atMost(whole, values.images);
   const line = new LiveLine(process.stderr);
-  const interrupt = catchInterrupt(
-    () => {},
-    () => line.clear(),
-  );
-  const measure = (one: RunningFile, name: string) =>
-    answersOf(one, picturesOf(dataset), {
-      signal: interrupt.signal,
-      onProgress: (done, total) => {
-        if (values.quiet !== true && line.isTerminal) {
-          line.update(() => `running ${name}: ${count(done)} of ${count(total)} images`);
-        }
-      },
-    });
-  try {
-    checkClasses(file.info, dataset);
-    if (run) checkSame(file, run.info.classes, path);
-    const rows: ExportRow[] = [];
-    const model = run && runningModel(run.model, run.info, `TensorFlow.js ${backend}`);
-    const original = model && (await measure(model, 'the model'));
-    if (model && original) {
-      const { latency } = original;
+  return interruptible(
+    line,
+    async (signal) => {
+      const measure = (one: RunningFile, name: string) =>
+        answersOf(one, picturesOf(dataset), {
+          signal,
+          onProgress: (done, total) => {
+            if (values.quiet !== true && line.isTerminal) {
+              line.update(() => `running ${name}: ${count(done)} of ${count(total)} images`);
+            }
+          },
+        });
+      checkClasses(file.info, dataset);
+      if (run) checkSame(file, run.info.classes, path);
+      const rows: ExportRow[] = [];
+      const model = run && runningModel(run.model, run.info, `TensorFlow.js ${backend}`);
+      const original = model && (await measure(model, 'the model'));
+      if (model && original) {
+        const { latency } = original;
+        rows.push({
+          target: 'the model',
+          accuracy: accuracyOf(original),
+          latency,
+          runtime: model.runtime,
+          objections: [],
+        });
+      }
+      const answers = await measure(file, basename(path));
+      const accuracy = accuracyOf(answers);
+      const agreement = original && agreementOf(original, answers);
+      const against =
+        original && agreement
+          ? objections(
+              { precision: file.info.precision, agreement, accuracy, originalAccuracy: accuracyOf(original) },
+              values['max-drop'] ?? 1,
+            )
+          : [];
       rows.push({
-        target: 'the model',
-        accuracy: accuracyOf(original),
-        latency,
-        runtime: model.runtime,
-        objections: [],
+        ...{ target: basename(path), size: files.reduce((sum, { bytes }) => sum + bytes.length, 0), accuracy },
+        ...(agreement ? { agreement } : {}),
+        ...{ latency: answers.latency, runtime: file.runtime, objections: against },
       });
-    }
-    const answers = await measure(file, basename(path));
-    const accuracy = accuracyOf(answers);
-    const agreement = original && agreementOf(original, answers);
-    const against =
-      original && agreement
-        ? objections(
-            { precision: file.info.precision, agreement, accuracy, originalAccuracy: accuracyOf(original) },
-            values['max-drop'] ?? 1,
-          )
-        : [];
-    rows.push({
-      ...{ target: basename(path), size: files.reduce((sum, { bytes }) => sum + bytes.length, 0), accuracy },
-      ...(agreement ? { agreement } : {}),
-      ...{ latency: answers.latency, runtime: file.runtime, objections: against },
-    });
-    line.clear();
-    const measuredOn = imagesText(dataset, part);
-    if (values.json === true) {
-      process.stdout.write(`${JSON.stringify({ measuredOn, files: rows.map(rowJson) })}\n`);
-    } else {
-      const style = styleOf(process.stdout);
-      const refused = against.map((one) => `${style.red('disagrees')}: ${one}`);
-      process.stdout.write(
-        `${[...measuredLines(rows, style), '', ...refused, `measured on ${measuredOn}`].join('\n')}\n`,
-      );
-    }
-    return against.length > 0 ? 1 : 0;
-  } catch (error) {
-    if (interrupt.signal.aborted && error === interrupt.signal.reason) return interruptedCode;
-    throw error;
-  } finally {
-    line.clear();
-    interrupt.release();
-    run?.model.dispose();
-    await file.close();
-    await closeSplits(splits);
-  }
+      line.clear();
+      const measuredOn = imagesText(dataset, part);
+      if (values.json === true) {
+        process.stdout.write(`${JSON.stringify({ measuredOn, files: rows.map(rowJson) })}\n`);
+      } else {
+        const style = styleOf(process.stdout);
+        const refused = against.map((one) => `${style.red('disagrees')}: ${one}`);
+        process.stdout.write(
+          `${[...measuredLines(rows, style), '', ...refused, `measured on ${measuredOn}`].join('\n')}\n`,
+        );
+      }
+      return against.length > 0 ? 1 : 0;
+    },
+    async () => {
+      run?.model.dispose();
+      await file.close();
+      await closeSplits(splits);
+    },
+  );
 }
 
 function checkSame(file: RunningFile, classes: readonly string[], path: string): void {

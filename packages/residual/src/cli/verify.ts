@@ -1,7 +1,7 @@
 /** `residual verify`: its options and its help. The work is in `verify-run.ts`. */
 
 import { defineCommand } from './command.ts';
-import { jsonOption, machineOptions } from './options.ts';
+import { jsonOption, machineOptions, quietOption } from './options.ts';
 
 export const verifyOptions = {
   against: { kind: 'text', value: 'RUN', help: 'compare with the model that the file came from' },
@@ -22,7 +22,7 @@ export const verifyOptions = {
     default: 1,
   },
   ...machineOptions,
-  quiet: { kind: 'flag', help: 'no progress, only the result', group: 'Output' },
+  quiet: quietOption,
   json: jsonOption,
 } as const;
 
