@@ -7,6 +7,7 @@ import { batches } from '../data/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { ModelInfo, Preprocessing } from '../models/info.ts';
 import { networkOf } from '../models/network.ts';
+import { sizeOf } from './graph/graph.ts';
 import type { RunningFile } from './runtime.ts';
 
 /** Everything that a classifier said of a set of pictures. */
@@ -84,7 +85,7 @@ export function runningModel(model: LayersModel, info: ModelInfo, runtime: strin
 export async function answersOf(file: RunningFile, pictures: Pictures, options: MeasureOptions = {}): Promise<Answers> {
   const { batchSize = 32, repeats = 15, signal, onProgress } = options;
   const { preprocessing, classes, gives } = file.info;
-  const length = preprocessing.inputShape.reduce((product, size) => product * size, 1);
+  const length = sizeOf(preprocessing.inputShape);
   const rows = Math.min(batchSize, pictures.count);
   const outputs: Float32Array[] = [];
   const labels: Int32Array[] = [];

@@ -1,7 +1,7 @@
 /** Runs representative images through a graph and notes between which numbers every value lies.
  *  What counts as "between" is the observer's choice; the plain one takes the smallest and the largest. */
 
-import { type InferenceGraph, openGraph } from '../export/graph/index.ts';
+import { type InferenceGraph, openGraph, sizeOf } from '../export/graph/index.ts';
 import { ModelError } from '../models/errors.ts';
 import type { ValueRange } from './parameters.ts';
 
@@ -49,7 +49,7 @@ export async function calibrate(
 ): Promise<Map<string, ValueRange>> {
   const names = [graph.input.name, ...graph.nodes.map(({ output }) => output)];
   const observers = new Map(names.map((name) => [name, observer(name)]));
-  const pixels = graph.input.shape.reduce((a, b) => a * b, 1);
+  const pixels = sizeOf(graph.input.shape);
   const running = openGraph(graph);
   let images = 0;
   try {

@@ -2,7 +2,7 @@
  *  Passes and readers of files end with it, so that a mistake shows where it was made. */
 
 import { ModelError } from '../../models/errors.ts';
-import type { Constant, GraphNode, InferenceGraph, Shape } from './graph.ts';
+import { type Constant, type GraphNode, type InferenceGraph, type Shape, sizeOf } from './graph.ts';
 
 /** @throws ModelError naming the node and what is wrong with it */
 export function checkGraph(graph: InferenceGraph): void {
@@ -106,8 +106,4 @@ function isVector(constant: Constant, length: number): boolean {
 
 function holds({ shape, values }: Constant): boolean {
   return sizeOf(shape) === values.length;
-}
-
-function sizeOf(shape: Shape): number {
-  return shape.reduce((product, size) => product * size, 1);
 }

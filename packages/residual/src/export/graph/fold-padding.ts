@@ -1,6 +1,6 @@
 /** A pass: a layer that pads with zeros becomes the padding of the convolution or pool that reads it. */
 
-import type { GraphNode, MaxPool, Pad, Padding } from './graph.ts';
+import { type GraphNode, isClamped, type MaxPool, type Pad, type Padding } from './graph.ts';
 
 export function foldPadding(nodes: readonly GraphNode[]): readonly GraphNode[] {
   const made = new Map<string, GraphNode>();
@@ -43,18 +43,13 @@ function notNegative(value: string, made: ReadonlyMap<string, GraphNode>): boole
   const node = made.get(value);
   if (!node) return false;
   switch (node.op) {
-    case 'relu':
-    case 'relu6':
-    case 'sigmoid':
-    case 'softmax':
-      return true;
     case 'maxPool':
     case 'averagePool':
     case 'reshape':
     case 'concat':
       return node.inputs.every((input) => notNegative(input, made));
     default:
-      return 'activation' in node && node.activation !== 'none';
+      return isClamped(node);
   }
 }
 

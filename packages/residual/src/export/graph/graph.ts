@@ -32,12 +32,9 @@ interface Base {
   readonly shape: Shape;
 }
 
-/** y[o] = bias[o] + Σ x[i] · filter[row, column, i, o] over a window: a cross-correlation, as in every framework. */
-export interface Conv2D extends Base {
-  readonly op: 'conv2d';
-  /** [rows, columns, inputs, outputs] */
+/** What both kinds of convolution have. */
+interface Convolution extends Base {
   readonly filter: Constant;
-  /** [outputs] */
   readonly bias: Constant;
   readonly strides: Pair;
   readonly dilation: Pair;
@@ -45,17 +42,22 @@ export interface Conv2D extends Base {
   readonly activation: Activation;
 }
 
+/** y[o] = bias[o] + Σ x[i] · filter[row, column, i, o] over a window: a cross-correlation, as in every framework. */
+export interface Conv2D extends Convolution {
+  readonly op: 'conv2d';
+  /** [rows, columns, inputs, outputs] */
+  readonly filter: Constant;
+  /** [outputs] */
+  readonly bias: Constant;
+}
+
 /** Each channel c with filters of its own: output channel c · multiplier + m. */
-export interface DepthwiseConv2D extends Base {
+export interface DepthwiseConv2D extends Convolution {
   readonly op: 'depthwiseConv2d';
   /** [rows, columns, channels, multiplier] */
   readonly filter: Constant;
   /** [channels · multiplier] */
   readonly bias: Constant;
-  readonly strides: Pair;
-  readonly dilation: Pair;
-  readonly padding: Padding;
-  readonly activation: Activation;
 }
 
 /** [inputs] → [outputs] */
@@ -178,6 +180,24 @@ export interface InferenceGraph {
   readonly classes: readonly string[];
   /** How a picture becomes the input. Its mean and std are part of the nodes where the input's range is `bytes`. */
   readonly preprocessing: Preprocessing;
+}
+
+/** How many numbers a value of this shape has. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** True where a node's last step leaves nothing below zero. */
+export function isClamped(node: GraphNode): boolean {
+  switch (node.op) {
+    case 'relu':
+    case 'relu6':
+    case 'sigmoid':
+    case 'softmax':
+      return true;
+    default:
+      return 'activation' in node && node.activation !== 'none';
+  }
 }
 
 /** The shape of every value by its name. */

@@ -4,7 +4,7 @@ export { checkGraph } from './check.ts';
 export type { GraphOptions } from './from-model.ts';
 export { inferenceGraph } from './from-model.ts';
 export type * from './graph.ts';
-export { constantsOf, shapesOf } from './graph.ts';
+export { constantsOf, isClamped, shapesOf, sizeOf } from './graph.ts';
 export { supportedLayers } from './layers.ts';
 export { printGraph } from './print.ts';
 export type { RunningGraph, RunOptions } from './run.ts';

@@ -2,7 +2,7 @@
  *  Nothing is simplified here; that is the work of the passes. */
 
 import { ModelError } from '../../models/errors.ts';
-import type { Constant, GraphNode, Padding, Pair, Shape } from './graph.ts';
+import { type Constant, type GraphNode, type Padding, type Pair, type Shape, sizeOf } from './graph.ts';
 
 /** A value that a layer takes. */
 export interface Value {
@@ -298,10 +298,6 @@ function only(call: LayerCall): Value {
 
 function zeros(length: number): Constant {
   return { shape: [length], values: new Float32Array(length) };
-}
-
-function sizeOf(shape: Shape): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 function shapesText(call: LayerCall): string {

@@ -10,6 +10,7 @@ import {
   type GraphNode,
   type InferenceGraph,
   type Padding,
+  sizeOf,
 } from './graph.ts';
 
 /** A graph whose constants are on the backend. */
@@ -41,7 +42,7 @@ export function openGraph(graph: InferenceGraph, { each = (_, value) => value }:
       constants.set(constant, tf.keep(tf.tensor(constant.values, [...constant.shape], 'float32')));
     }
   }
-  const length = graph.input.shape.reduce((product, size) => product * size, 1);
+  const length = sizeOf(graph.input.shape);
   const known = new Set([graph.input.name, ...graph.nodes.map(({ output }) => output)]);
   return {
     graph,
@@ -92,7 +93,7 @@ function compute(
   constants: ReadonlyMap<Constant, tf.Tensor>,
   each: NonNullable<RunOptions['each']>,
 ): tf.Tensor[] {
-  const size = input.shape.reduce((product, n) => product * n, 1);
+  const size = sizeOf(input.shape);
   const values = new Map<string, tf.Tensor>();
   const given = tf.tensor(Float32Array.from(images), [images.length / size, ...input.shape], 'float32');
   values.set(input.name, each(input.name, given));

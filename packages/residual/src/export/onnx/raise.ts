@@ -4,7 +4,15 @@
 import { ModelError } from '../../models/errors.ts';
 import { artefactFromTexts } from '../artefact.ts';
 import { checkGraph, shapeOf } from '../graph/check.ts';
-import type { Constant, GraphNode, InferenceGraph, Padding, Pair, Shape } from '../graph/graph.ts';
+import {
+  type Constant,
+  type GraphNode,
+  type InferenceGraph,
+  type Padding,
+  type Pair,
+  type Shape,
+  sizeOf,
+} from '../graph/graph.ts';
 import type { DraftNode } from '../graph/layers.ts';
 import { simplify } from '../graph/passes.ts';
 import { moved } from '../graph/transpose.ts';
@@ -258,8 +266,4 @@ function intsOf({ attributes }: OnnxNode, name: string): readonly number[] {
 function intOf({ attributes }: OnnxNode, name: string, otherwise: number): number {
   const attribute = attributes[name];
   return attribute && 'int' in attribute ? attribute.int : otherwise;
-}
-
-function sizeOf(shape: Shape): number {
-  return shape.reduce((product, size) => product * size, 1);
 }

@@ -52,16 +52,18 @@ export function storeWeights(
   const { node, shape, values, bias, order, channelAxis } = weights;
   const channels = bias.length;
   const name = `${node}/weight`;
-  if (quantization) {
-    const { values: integers, scales } = quantization.weights[node];
-    const biases = quantization.biases[node];
-    const quantized = model.tensor({
+  const int8 = (integers: Int8Array, scales: Float32Array) =>
+    model.tensor({
       name,
       type: 'int8',
       shape,
       quantization: perChannelScales(scales, channelAxis),
       data: bytesOf(reordered(integers, order)),
     });
+  if (quantization) {
+    const { values: integers, scales } = quantization.weights[node];
+    const biases = quantization.biases[node];
+    const quantized = int8(integers, scales);
     const added = model.tensor({
       name: `${node}/bias`,
       type: 'int32',
@@ -81,13 +83,7 @@ export function storeWeights(
     // Library was built with.
     const granularity = shape.length === 2 ? 'per-tensor' : 'per-channel';
     const { values: integers, scales } = quantizeWeights(values, channels, { granularity });
-    const quantized = model.tensor({
-      name,
-      type: 'int8',
-      shape,
-      quantization: perChannelScales(scales, channelAxis),
-      data: bytesOf(reordered(integers, order)),
-    });
+    const quantized = int8(integers, scales);
     return { weights: quantized, bias: float('bias', [channels], bias), type: 'int8', perChannel: scales.length > 1 };
   }
   const moved = reordered(values, order);

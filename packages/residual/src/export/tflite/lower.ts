@@ -3,20 +3,21 @@
 
 import { ModelError } from '../../models/errors.ts';
 import type { Quantization } from '../../quantize/parameters.ts';
-import type {
-  Add,
-  Affine,
-  AveragePool,
-  Conv2D,
-  Dense,
-  DepthwiseConv2D,
-  GraphNode,
-  InferenceGraph,
-  MaxPool,
-  Mul,
-  Padding,
-  Pair,
-  Shape,
+import {
+  type Add,
+  type Affine,
+  type AveragePool,
+  type Conv2D,
+  type Dense,
+  type DepthwiseConv2D,
+  type GraphNode,
+  type InferenceGraph,
+  type MaxPool,
+  type Mul,
+  type Padding,
+  type Pair,
+  type Shape,
+  sizeOf,
 } from '../graph/graph.ts';
 import { type StoredWeights, storeWeights, type WeightStorage, type Weights } from './constants.ts';
 import { bytesOf, type TfliteModel } from './model.ts';
@@ -212,7 +213,7 @@ function lowerAffine(lowering: Lowering, node: Affine, form: Form): void {
   const channels = node.scale.values.length;
   const flat = node.shape.length !== 3;
   let x = values.read(input, form);
-  const image: Shape = [1, node.shape.reduce((a, b) => a * b, 1) / channels, channels];
+  const image: Shape = [1, sizeOf(node.shape) / channels, channels];
   if (flat) {
     const reshaped = values.between(`${node.name}/input`, input, form, image);
     reshape(lowering, node.name, x, reshaped, image);

@@ -9,7 +9,7 @@ import {
   roundAway,
 } from '../../quantize/parameters.ts';
 import { WeightsError } from '../../weights/errors.ts';
-import type { Constant, GraphNode, Shape } from '../graph/graph.ts';
+import { type Constant, type GraphNode, type Shape, sizeOf } from '../graph/graph.ts';
 import { type ModelValue, TENSOR_TYPE, type TensorValue } from './schema.ts';
 
 export class Tensors {
@@ -60,7 +60,7 @@ export class Tensors {
   constant(index: number): Constant {
     const tensor = this.at(this.originOf(index));
     const { shape = [] } = tensor;
-    const length = shape.reduce((a, b) => a * b, 1);
+    const length = sizeOf(shape);
     const values = this.floatsOf(tensor);
     if (values.length !== length) throw new WeightsError(`${this.file}: ${tensor.name} must hold ${length} numbers`);
     return { shape, values };
@@ -118,7 +118,7 @@ export class Tensors {
   private scaled({ shape = [], quantization }: TensorValue, integers: Int8Array | Int32Array): Float32Array {
     const { scale = [1], quantizedDimension = 0 } = quantization ?? {};
     // How many numbers lie between two of neighbouring channels.
-    const stride = shape.slice(quantizedDimension + 1).reduce((a, b) => a * b, 1);
+    const stride = sizeOf(shape.slice(quantizedDimension + 1));
     return Float32Array.from(integers, (value, i) => value * scale[Math.floor(i / stride) % scale.length]);
   }
 

@@ -2,6 +2,8 @@
  *  Readers of the model stop before it; readers of zip archives start from the end. Nothing is compressed, as the Task
  *  Library wants it. (PKWARE's APPNOTE 6.3.) */
 
+import { crc32 } from '../../weights/deflate.ts';
+
 export interface PackedFile {
   readonly name: string;
   readonly data: Uint8Array;
@@ -97,12 +99,3 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 
 const u16 = (value: number) => [value & 255, value >>> 8];
 const u32 = (value: number) => [value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24];
-
-function crc32(data: Uint8Array): number {
-  let crc = ~0;
-  for (const byte of data) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
-}

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { runInThisContext } from 'node:vm';
 import { ModelError } from '../../../models/errors.ts';
+import { sizeOf } from '../../graph/graph.ts';
 
 type LiteRt = typeof import('@litertjs/core');
 
@@ -47,8 +48,8 @@ export async function openLiteRt(file: Uint8Array): Promise<LiteRtModel> {
   const [output] = model.getOutputDetails();
   const inputShape = [...input.shape];
   const outputShape = [...output.shape];
-  const batch = product(inputShape);
-  const results = product(outputShape);
+  const batch = sizeOf(inputShape);
+  const results = sizeOf(outputShape);
   return {
     inputShape,
     outputShape,
@@ -133,10 +134,6 @@ function lend(values: Readonly<Record<string, unknown>>): () => void {
       else delete (globalThis as Record<string, unknown>)[name];
     }
   };
-}
-
-function product(sizes: readonly number[]): number {
-  return sizes.reduce((a, b) => a * b, 1);
 }
 
 function messageOf(error: unknown): string {
