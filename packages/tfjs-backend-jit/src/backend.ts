@@ -372,7 +372,6 @@ export class JitBackend extends KernelBackend {
     const { key, leaves } = recording;
     let program = this.programs.get(key);
     if (early !== undefined && program === early.guess.program && isRight(early.guess, key, leaves)) {
-      this.headStarts.learn(recording, program, early.guess);
       this.handOut(recording, program, early.started);
       return;
     }
@@ -390,7 +389,7 @@ export class JitBackend extends KernelBackend {
       if (error instanceof HeapFull) throw outOfMemory(error, recording, program?.compiled, engine.heap);
       throw error;
     }
-    this.headStarts.learn(recording, program, early?.guess);
+    this.headStarts.learn(recording, program, early !== undefined);
   }
 
   /** Queues a run of a program on what its leaves hold, with new memory for its results. */

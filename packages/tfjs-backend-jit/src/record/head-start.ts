@@ -34,7 +34,8 @@ export class HeadStarts {
 
   /** The program that a recording which begins with `node` is likely to be, if all that it reads is there. */
   guess(node: Node): Guess | undefined {
-    const routine = this.routines.get(nameOf(node));
+    const name = nameOf(node);
+    const routine = this.routines.get(name);
     if (routine === undefined || routine.seen < routine.needed) return undefined;
     const leaves: Entry[] = [];
     for (const leaf of routine.leaves) {
@@ -43,31 +44,31 @@ export class HeadStarts {
       if (typeof leaf !== 'number' && (entry.refCount === 0 || entry.device === undefined)) return undefined;
       leaves.push(entry);
     }
+    this.routines.delete(name); // put back as the latest
+    this.routines.set(name, routine);
     return { key: routine.key, program: routine.program, leaves };
   }
 
-  /** Takes note of what was recorded, and whether it had been guessed. */
-  learn({ nodes, key, leaves }: Recording, program: Loaded, guess: Guess | undefined): void {
+  /** Takes note of what was recorded and had not been started; `missed` if something else had been in its place. */
+  learn({ nodes, key, leaves }: Recording, program: Loaded, missed: boolean): void {
     const [first] = nodes;
-    const { outputs, writesInputs } = program.compiled;
-    const harmless = !program.small && !writesInputs && outputs.every(({ kind }) => kind === 'fresh');
     const name = nameOf(first);
     const routine = this.routines.get(name);
-    if (!harmless) {
-      if (routine !== undefined) this.missed(routine);
+    const before = routine?.needed ?? FIRST_NEEDED;
+    const later = Math.min(before * 2, MOST_NEEDED);
+    const { outputs, writesInputs } = program.compiled;
+    if (program.small || writesInputs || outputs.some(({ kind }) => kind !== 'fresh')) {
+      if (routine !== undefined) Object.assign(routine, { seen: 0, needed: later });
       return;
     }
     const given = leaves.map((leaf) => {
       const place = first.inputs.findIndex(({ entry }) => entry === leaf);
       return place >= 0 ? place : leaf;
     });
-    const again = routine?.key === key && routine.leaves.every((leaf, i) => leaf === given[i]);
-    const needed = routine?.needed ?? FIRST_NEEDED;
-    const seen = again ? routine.seen + 1 : 0;
-    this.routines.delete(name); // put back as the latest
-    const next: Routine = { key, program, leaves: given, seen, needed };
-    if (guess !== undefined && !isRight(guess, key, leaves)) this.missed(next);
-    this.routines.set(name, next);
+    const again = !missed && routine?.key === key && routine.leaves.every((leaf, i) => leaf === given[i]);
+    const [seen, needed] = [again ? routine.seen + 1 : 0, missed ? later : before];
+    this.routines.delete(name);
+    this.routines.set(name, { key, program, leaves: given, seen, needed });
     const [oldest] = this.routines.keys();
     if (this.routines.size > MOST) this.routines.delete(oldest);
   }
@@ -75,11 +76,6 @@ export class HeadStarts {
   /** A program whose memory goes. */
   forget(program: Loaded): void {
     for (const [name, routine] of this.routines) if (routine.program === program) this.routines.delete(name);
-  }
-
-  private missed(routine: Routine): void {
-    routine.seen = 0;
-    routine.needed = Math.min(routine.needed * 2, MOST_NEEDED);
   }
 }
 
