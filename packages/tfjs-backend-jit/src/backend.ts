@@ -14,6 +14,7 @@ import {
   Tensor,
   type TensorInfo,
   engine as tfEngine,
+  tidy,
   util,
 } from '@tensorflow/tfjs-core';
 import type { DataId } from '@tensorflow/tfjs-core/dist/tensor_info.js';
@@ -32,6 +33,8 @@ import {
   takeRecording,
 } from './record/recording.ts';
 import { type CompiledType, isCompiled, type Rule, type TensorType } from './record/rule.ts';
+import { type Constant, constantsOf, leavesOf, type Seen, type Trace, type Watched } from './record/trace.ts';
+import { type Tracer, traced } from './record/traced.ts';
 import type { Engine, HostValues, Loaded, Upload } from './runtime/engine.ts';
 import { HeapFull } from './runtime/heap.ts';
 
@@ -53,7 +56,7 @@ interface Started {
 /** Some kernels take lists under one name. */
 type GivenInput = TensorInfo | readonly TensorInfo[] | null | undefined;
 
-export class JitBackend extends KernelBackend {
+export class JitBackend extends KernelBackend implements Tracer {
   readonly engine: Engine;
   private readonly cpu: MathBackendCPU;
   private readonly data: DataStorage<Entry>;
@@ -62,6 +65,8 @@ export class JitBackend extends KernelBackend {
   private readonly headStarts = new HeadStarts();
   /** The run that was started when the first operation of what is pending was recorded. */
   private early: { readonly guess: Guess; readonly started: Started } | undefined;
+  /** Of the function that is being traced. */
+  private watched: Watched | undefined;
   private pending: Node[] = [];
   private flushScheduled = false;
 
@@ -126,6 +131,7 @@ export class JitBackend extends KernelBackend {
 
   /** The value of a data id, without waiting: for kernels of the cpu backend, which read `backend.data`. */
   override async read(dataId: DataId): Promise<BackendValues> {
+    this.noteUse();
     const entry = this.data.get(dataId);
     this.materialise(entry);
     if (entry.device !== undefined && entry.host === undefined) {
@@ -142,6 +148,7 @@ export class JitBackend extends KernelBackend {
   }
 
   override readSync(dataId: DataId): BackendValues {
+    this.noteUse();
     const entry = this.data.get(dataId);
     this.materialise(entry);
     if (entry.device !== undefined && entry.host === undefined) {
@@ -239,6 +246,7 @@ export class JitBackend extends KernelBackend {
 
   /** The values of a data id if they are on the host already. */
   hostValues(dataId: DataId): HostValues | undefined {
+    this.noteUse();
     const { host } = this.data.get(dataId);
     return host === undefined ? undefined : (this.cpu.readSync(host) as HostValues);
   }
@@ -279,17 +287,7 @@ export class JitBackend extends KernelBackend {
     attrs: unknown,
     types: readonly TensorType[],
   ): Node {
-    const outputs: Entry[] = types.map(({ shape, dtype }, output) => ({
-      refCount: 1,
-      dtype,
-      size: sizeOf(shape),
-      host: undefined,
-      device: undefined,
-      node: undefined,
-      output,
-      readers: 0,
-      failure: undefined,
-    }));
+    const outputs = types.map(({ shape, dtype }, output) => newEntry(dtype, sizeOf(shape), { output }));
     const node: Node = { kernel, rule, names, inputs, attrs, types, outputs };
     const failure = inputs.find(({ entry }) => entry.failure !== undefined)?.entry.failure;
     if (failure !== undefined) {
@@ -318,17 +316,86 @@ export class JitBackend extends KernelBackend {
   }
 
   private hostEntry(host: DataId, dtype: DataType, size: number): Entry {
-    return {
-      refCount: 1,
-      dtype,
-      size,
-      host,
-      device: undefined,
-      node: undefined,
-      output: 0,
-      readers: 0,
-      failure: undefined,
-    };
+    return newEntry(dtype, size, { host });
+  }
+
+  // ── traced functions ────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * A function that is recorded at its first calls only, as `tf.function` and `jax.jit` do: once two recordings for
+   * arguments of the same shapes and types were the same, a call starts their program at once.
+   *
+   * @param fn is pure: what it computes depends on its arguments and on the tensors of `reads`, and it changes nothing.
+   *   One that looks at values, reads other tensors or makes random numbers is called as it is.
+   * @param reads The tensors beside the arguments, in an order that stays: weights, say. Their values may change.
+   * @example const predict = jit.traced((x) => model.apply(x) as tf.Tensor, () => model.weights.map((w) => w.read()));
+   */
+  traced<Args extends Tensor[]>(
+    fn: (...args: Args) => Tensor,
+    reads: () => readonly Tensor[] = () => [],
+  ): (...args: Args) => Tensor {
+    return traced(this, fn, reads);
+  }
+
+  seen({ dataId, shape, dtype }: TensorInfo): Seen {
+    return { entry: this.data.get(dataId), shape, dtype };
+  }
+
+  watch(fn: () => Tensor): { readonly output: Tensor; readonly watched: Watched } {
+    this.flush();
+    const outer = this.watched;
+    if (outer !== undefined) outer.usedValues = true;
+    const watched: Watched = { started: [], usedValues: false };
+    this.watched = watched;
+    try {
+      const output = tidy(fn);
+      this.flush();
+      return { output, watched };
+    } finally {
+      this.watched = outer;
+    }
+  }
+
+  replay(trace: Trace, args: readonly Seen[], reads: readonly Seen[]): TensorInfo | undefined {
+    const { key, program, result } = trace;
+    if (this.programs.get(key) !== program) return undefined;
+    this.flush();
+    const [given, read] = [args, reads].map((values) => values.map(({ entry }) => entry));
+    if ([...given, ...read].some(({ failure }) => failure !== undefined)) return undefined;
+    const made: Entry[] = [];
+    const leaves = leavesOf(trace, { arguments: given, reads: read }, (constant) => {
+      const entry = this.constantEntry(constant);
+      made.push(entry);
+      return entry;
+    });
+    if (leaves === undefined) return undefined;
+    let started: Started;
+    try {
+      started = this.begin(leaves, program);
+    } catch {
+      return undefined; // too little memory: what is recorded says so in full
+    } finally {
+      for (const entry of made) this.release(entry);
+    }
+    this.programs.delete(key);
+    this.programs.set(key, program); // the latest used
+    const output = newEntry(result.dtype, sizeOf(result.shape));
+    this.handOut({ leaves, outputs: [output] }, program, started);
+    return this.expose(output, result.shape, result.dtype);
+  }
+
+  private constantEntry({ dtype, values }: Constant): Entry {
+    const numbers = ARRAYS[dtype as CompiledType].from(values);
+    return this.hostEntry(this.cpu.write(numbers, [values.length], dtype), dtype, values.length);
+  }
+
+  private noteUse(): void {
+    if (this.watched !== undefined) this.watched.usedValues = true;
+  }
+
+  private noteStart(recording: Recording, program: Loaded): void {
+    const valuesOf = (entry: Entry) => this.cpu.readSync(this.hostId(entry)) as HostValues;
+    this.watched?.started.push([recording, program, constantsOf(recording, valuesOf)]);
   }
 
   // ── running ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -372,6 +439,7 @@ export class JitBackend extends KernelBackend {
     const { key, leaves } = recording;
     let program = this.programs.get(key);
     if (early !== undefined && program === early.guess.program && isRight(early.guess, key, leaves)) {
+      this.noteStart(recording, program);
       this.handOut(recording, program, early.started);
       return;
     }
@@ -384,6 +452,7 @@ export class JitBackend extends KernelBackend {
       } else this.programs.delete(key); // put back below as the latest used
       this.programs.set(key, program);
       if (this.programs.size > MAX_PROGRAMS) this.forgetOldest();
+      this.noteStart(recording, program);
       this.handOut(recording, program, this.begin(leaves, program));
     } catch (error) {
       if (error instanceof HeapFull) throw outOfMemory(error, recording, program?.compiled, engine.heap);
@@ -430,7 +499,11 @@ export class JitBackend extends KernelBackend {
   }
 
   /** Gives the recording's outputs what the run computes for them. */
-  private handOut({ leaves, outputs }: Recording, { compiled }: Loaded, { run, fresh }: Started): void {
+  private handOut(
+    { leaves, outputs }: Pick<Recording, 'leaves' | 'outputs'>,
+    { compiled }: Loaded,
+    { run, fresh }: Started,
+  ): void {
     compiled.outputs.forEach((place, i) => {
       const device = place.kind === 'fresh' ? fresh[place.slot - leaves.length] : leaves[place.input].device;
       if (device === undefined) throw new Error('internal: an output has no memory');
@@ -483,6 +556,7 @@ export class JitBackend extends KernelBackend {
 
   /** An input for a cpu kernel: its value is on the host. */
   private onHost(info: TensorInfo): TensorInfo {
+    this.noteUse();
     const entry = this.data.get(info.dataId);
     this.materialise(entry);
     if (entry.host === undefined) {
@@ -531,6 +605,21 @@ export class JitBackend extends KernelBackend {
     this.forgetKept(device);
     this.engine.heap.release(device.address);
   }
+}
+
+function newEntry(dtype: DataType, size: number, of: Partial<Pick<Entry, 'host' | 'output'>> = {}): Entry {
+  const { host, output = 0 } = of;
+  return {
+    refCount: 1,
+    dtype,
+    size,
+    host,
+    device: undefined,
+    node: undefined,
+    output,
+    readers: 0,
+    failure: undefined,
+  };
 }
 
 /** Whether what is kept was made of its sources as they are. */

@@ -64,13 +64,13 @@ export function picturesOf(dataset: Dataset): Pictures {
 /** The model itself as something that runs, to be measured as its files are. */
 export function runningModel(model: LayersModel, info: ModelInfo, runtime: string): RunningFile {
   const { architecture, classes, preprocessing } = info;
-  const { gives, apply } = networkOf(model);
+  const { gives, infer } = networkOf(model);
   return {
     info: { architecture, classes, preprocessing, layout: 'NHWC', range: 'normalised', gives, precision: 'float32' },
     runtime,
     input: 'float32',
     async run(images, batch) {
-      const output = tf.tidy(() => apply(tf.tensor4d(images, [batch, ...preprocessing.inputShape]), false));
+      const output = tf.tidy(() => infer(tf.tensor4d(images, [batch, ...preprocessing.inputShape])));
       try {
         return Float32Array.from(await output.data());
       } finally {

@@ -160,9 +160,7 @@ async function outputsOf(network: Network, images: Float32Array, rows = 0): Prom
     filled = new Float32Array(rows * length);
     filled.set(images);
   }
-  const output = tf.tidy(() =>
-    network.apply(tf.tensor4d(filled, [filled.length / length, ...network.inputShape]), false),
-  );
+  const output = tf.tidy(() => network.infer(tf.tensor4d(filled, [filled.length / length, ...network.inputShape])));
   try {
     const values = await output.data<'float32'>();
     return Array.from({ length: size }, (_, i) => values.slice(i * classes, (i + 1) * classes));

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import type { ImageShape } from '../data/dataset.ts';
 import { ModelError } from './errors.ts';
+import { traced } from './traced.ts';
 
 export interface Network {
   readonly inputShape: ImageShape;
@@ -15,6 +16,8 @@ export interface Network {
   readonly ends: 'softmax' | 'sigmoid' | 'linear' | 'other';
   /** [n, height, width, channels] → [n, classes]; inside `tf.tidy`. */
   apply(images: tf.Tensor4D, training: boolean): tf.Tensor2D;
+  /** The same at inference, batch after batch: the backend is told once what there is to do. */
+  infer(images: tf.Tensor4D): tf.Tensor2D;
   /** What goes into that last function, or the output itself where it is hidden. */
   raw(images: tf.Tensor4D, training: boolean): tf.Tensor2D;
 }
@@ -59,7 +62,9 @@ function makeNetwork(model: tfl.LayersModel): Network {
     throw new ModelError(`model ${model.name}: the size of its input must be known, it is [${sizes}]`);
   }
   const inputShape = sizes as unknown as ImageShape;
-  return { inputShape, classes, ...pathThrough(model, output.sourceLayer) };
+  const path = pathThrough(model, output.sourceLayer);
+  const weights = () => model.weights.map((weight) => weight.read());
+  return { inputShape, classes, ...path, infer: traced((images) => path.apply(images, false), weights) };
 }
 
 type Path = Pick<Network, 'gives' | 'ends' | 'apply' | 'raw'>;

@@ -3,6 +3,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { ModelError } from '../../models/errors.ts';
+import { traced } from '../../models/traced.ts';
 import {
   type Activation,
   type Constant,
@@ -43,6 +44,10 @@ export function openGraph(graph: InferenceGraph, { each = (_, value) => value }:
     }
   }
   const length = sizeOf(graph.input.shape);
+  const outputOf = traced(
+    (given: tf.Tensor) => compute(graph, given, [graph.output], constants, each)[0] as tf.Tensor,
+    () => [...constants.values()],
+  );
   const known = new Set([graph.input.name, ...graph.nodes.map(({ output }) => output)]);
   return {
     graph,
@@ -56,7 +61,11 @@ export function openGraph(graph: InferenceGraph, { each = (_, value) => value }:
       for (const name of wanted) {
         if (!known.has(name)) throw new ModelError(`graph ${graph.name}: has no value ${name}`);
       }
-      const outputs = tf.tidy(() => compute(graph, images, wanted, constants, each));
+      const outputs = tf.tidy(() => {
+        const given = tf.tensor(Float32Array.from(images), [images.length / length, ...graph.input.shape], 'float32');
+        const all = wanted.length === 1 && wanted[0] === graph.output;
+        return all ? [outputOf(given)] : compute(graph, given, wanted, constants, each);
+      });
       const result = new Map<string, Float32Array>();
       try {
         for (const [i, tensor] of outputs.entries()) {
@@ -88,14 +97,12 @@ export async function runGraph(graph: InferenceGraph, images: Float32Array | Uin
 
 function compute(
   { input, nodes }: InferenceGraph,
-  images: Float32Array | Uint8Array,
+  given: tf.Tensor,
   wanted: readonly string[],
   constants: ReadonlyMap<Constant, tf.Tensor>,
   each: NonNullable<RunOptions['each']>,
 ): tf.Tensor[] {
-  const size = sizeOf(input.shape);
   const values = new Map<string, tf.Tensor>();
-  const given = tf.tensor(Float32Array.from(images), [images.length / size, ...input.shape], 'float32');
   values.set(input.name, each(input.name, given));
   for (const node of nodes) {
     const inputs = node.inputs.map((name) => {
