@@ -19,14 +19,13 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { DataId } from '@tensorflow/tfjs-core/dist/tensor_info.js';
 import { compile } from './compile.ts';
+import { Device, type Started } from './device.ts';
 import { sizeOf } from './graph/shape.ts';
 import { outOfMemory } from './memory/out-of-memory.ts';
-import type { Kept } from './memory/plan.ts';
 import { type Guess, HeadStarts, isRight } from './record/head-start.ts';
 import {
   type DeviceBuffer,
   type Entry,
-  type KeptBuffers,
   type Node,
   namedInputs,
   type Recording,
@@ -35,7 +34,7 @@ import {
 import { type CompiledType, isCompiled, type Rule, type TensorType } from './record/rule.ts';
 import { type Constant, constantsOf, leavesOf, type Seen, type Trace, type Watched } from './record/trace.ts';
 import { type Tracer, traced } from './record/traced.ts';
-import type { Engine, HostValues, Loaded, Upload } from './runtime/engine.ts';
+import type { Engine, HostValues, Loaded } from './runtime/engine.ts';
 import { HeapFull } from './runtime/heap.ts';
 
 /** A recording longer than this runs without waiting for the turn's end: a loop that never yields must not pile up. */
@@ -47,12 +46,6 @@ const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as
 /** Compiled programs that are kept. */
 const MAX_PROGRAMS = 512;
 
-/** A run that was queued, and the new memory that it fills. */
-interface Started {
-  readonly run: number;
-  readonly fresh: readonly DeviceBuffer[];
-}
-
 /** Some kernels take lists under one name. */
 type GivenInput = TensorInfo | readonly TensorInfo[] | null | undefined;
 
@@ -60,6 +53,7 @@ export class JitBackend extends KernelBackend implements Tracer {
   readonly engine: Engine;
   private readonly cpu: MathBackendCPU;
   private readonly data: DataStorage<Entry>;
+  private readonly device: Device;
   private readonly programs = new Map<string, Loaded>();
   private readonly fillRule: Rule<never>;
   private readonly headStarts = new HeadStarts();
@@ -77,6 +71,7 @@ export class JitBackend extends KernelBackend implements Tracer {
     this.cpu = new MathBackendCPU();
     (this.cpu as unknown as { firstUse: boolean }).firstUse = false; // no advice about tfjs-node
     this.data = new DataStorage(this, tfEngine());
+    this.device = new Device(engine, (entry) => this.uploadable(entry));
   }
 
   // ── data ids ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -141,7 +136,7 @@ export class JitBackend extends KernelBackend implements Tracer {
         await this.engine.done(device.run);
         return this.download(device, entry);
       } finally {
-        this.releaseDevice(device);
+        this.device.release(device);
       }
     }
     return this.cpu.read(this.hostId(entry));
@@ -371,7 +366,7 @@ export class JitBackend extends KernelBackend implements Tracer {
     if (leaves === undefined) return undefined;
     let started: Started;
     try {
-      started = this.begin(leaves, program);
+      started = this.device.begin(leaves, program);
     } catch {
       return undefined; // too little memory: what is recorded says so in full
     } finally {
@@ -380,7 +375,7 @@ export class JitBackend extends KernelBackend implements Tracer {
     this.programs.delete(key);
     this.programs.set(key, program); // the latest used
     const output = newEntry(result.dtype, sizeOf(result.shape));
-    this.handOut({ leaves, outputs: [output] }, program, started);
+    this.device.handOut({ leaves, outputs: [output] }, program, started);
     return this.expose(output, result.shape, result.dtype);
   }
 
@@ -410,7 +405,7 @@ export class JitBackend extends KernelBackend implements Tracer {
     const recording = takeRecording(nodes);
     try {
       if (recording.outputs.length > 0) this.start(recording, early);
-      else if (early !== undefined) this.drop(early.started);
+      else if (early !== undefined) this.device.drop(early.started);
     } catch (error) {
       for (const entry of recording.outputs) entry.failure = error instanceof Error ? error : new Error(String(error));
     }
@@ -428,7 +423,7 @@ export class JitBackend extends KernelBackend implements Tracer {
     const guess = this.engine.isBusy ? undefined : this.headStarts.guess(node);
     if (guess === undefined) return;
     try {
-      this.early = { guess, started: this.begin(guess.leaves, guess.program) };
+      this.early = { guess, started: this.device.begin(guess.leaves, guess.program) };
     } catch {
       // Too little memory: whoever reads the result hears of it, with what was recorded until then.
     }
@@ -440,10 +435,10 @@ export class JitBackend extends KernelBackend implements Tracer {
     let program = this.programs.get(key);
     if (early !== undefined && program === early.guess.program && isRight(early.guess, key, leaves)) {
       this.noteStart(recording, program);
-      this.handOut(recording, program, early.started);
+      this.device.handOut(recording, program, early.started);
       return;
     }
-    if (early !== undefined) this.drop(early.started);
+    if (early !== undefined) this.device.drop(early.started);
     try {
       if (program === undefined) {
         const compiled = compile(recording, engine.features);
@@ -453,89 +448,12 @@ export class JitBackend extends KernelBackend implements Tracer {
       this.programs.set(key, program);
       if (this.programs.size > MAX_PROGRAMS) this.forgetOldest();
       this.noteStart(recording, program);
-      this.handOut(recording, program, this.begin(leaves, program));
+      this.device.handOut(recording, program, this.device.begin(leaves, program));
     } catch (error) {
       if (error instanceof HeapFull) throw outOfMemory(error, recording, program?.compiled, engine.heap);
       throw error;
     }
     this.headStarts.learn(recording, program, early !== undefined);
-  }
-
-  /** Queues a run of a program on what its leaves hold, with new memory for its results. */
-  private begin(entries: readonly Entry[], program: Loaded): Started {
-    const { engine } = this;
-    const { compiled } = program;
-    engine.reserve(compiled.arenaBytes, compiled.scratchBytes);
-    const hosts = entries.filter((entry) => entry.device === undefined);
-    const sizes = [...hosts.map((entry) => entry.size * 4), ...compiled.fresh];
-    const buffers = engine.heap
-      .allocAll(sizes)
-      .map((address, i): DeviceBuffer => ({ address, bytes: sizes[i], refs: 0, run: 0 }));
-    const leaves = entries.map((entry) => entry.device ?? buffers[hosts.indexOf(entry)]);
-    let kept: KeptBuffers[];
-    try {
-      kept = compiled.kept.map((k) => this.keptBuffers(k, leaves));
-    } catch (error) {
-      for (const device of buffers) this.releaseDevice({ ...device, refs: 1 });
-      throw error;
-    }
-    const fresh = buffers.splice(hosts.length);
-    const uploads = hosts.map((entry, i): Upload => {
-      entry.device = buffers[i];
-      entry.device.refs = 1;
-      return { buffer: buffers[i], values: this.uploadable(entry) };
-    });
-    const pointers = [...leaves, ...fresh].map(({ address }) => address);
-    kept.forEach(({ addresses }, i) => {
-      compiled.kept[i].places.forEach(({ slot }, j) => {
-        pointers[slot] = addresses[j];
-      });
-    });
-    const skip = compiled.kept.filter((_, i) => isFresh(kept[i])).map(({ launch }) => launch);
-    const run = engine.run(program, pointers, uploads, skip);
-    for (const { buffer } of uploads) buffer.run = run;
-    for (const buffers of kept) buffers.stamps = buffers.sources.map((source) => source.run);
-    return { run, fresh };
-  }
-
-  /** Gives the recording's outputs what the run computes for them. */
-  private handOut(
-    { leaves, outputs }: Pick<Recording, 'leaves' | 'outputs'>,
-    { compiled }: Loaded,
-    { run, fresh }: Started,
-  ): void {
-    compiled.outputs.forEach((place, i) => {
-      const device = place.kind === 'fresh' ? fresh[place.slot - leaves.length] : leaves[place.input].device;
-      if (device === undefined) throw new Error('internal: an output has no memory');
-      if (place.kind === 'donated') this.forgetKept(device);
-      device.refs++;
-      device.run = run;
-      outputs[i].device = device;
-    });
-  }
-
-  /** Nobody wants the results of a run. Its memory may be given to later ones: they wait for it. */
-  private drop({ fresh }: Started): void {
-    for (const device of fresh) this.releaseDevice({ ...device, refs: 1 });
-  }
-
-  /** The memory of what a program keeps: found, or made. */
-  private keptBuffers({ key, sources, places }: Kept, leaves: readonly DeviceBuffer[]): KeptBuffers {
-    const devices = sources.map((input) => leaves[input]);
-    const [first] = devices;
-    const name = `${key} of ${devices.map(({ address }) => address)}`;
-    const found = first.kept?.get(name);
-    if (found !== undefined && devices.every((device, i) => device === found.sources[i])) return found;
-    const addresses = found?.addresses ?? this.engine.heap.allocAll(places.map(({ bytes }) => bytes));
-    const made: KeptBuffers = { addresses, sources: devices, stamps: [] };
-    first.kept = (first.kept ?? new Map<string, KeptBuffers>()).set(name, made);
-    return made;
-  }
-
-  /** The memory's contents change, or it goes: so does what was made of them. */
-  private forgetKept(device: DeviceBuffer): void {
-    for (const { addresses } of device.kept?.values() ?? []) for (const a of addresses) this.engine.heap.release(a);
-    delete device.kept;
   }
 
   private forgetOldest(): void {
@@ -594,16 +512,9 @@ export class JitBackend extends KernelBackend implements Tracer {
       entry.host = undefined;
     }
     if (entry.device !== undefined) {
-      this.releaseDevice(entry.device);
+      this.device.release(entry.device);
       entry.device = undefined;
     }
-  }
-
-  private releaseDevice(device: DeviceBuffer): void {
-    device.refs--;
-    if (device.refs > 0) return;
-    this.forgetKept(device);
-    this.engine.heap.release(device.address);
   }
 }
 
@@ -621,10 +532,6 @@ function newEntry(dtype: DataType, size: number, of: Partial<Pick<Entry, 'host' 
     failure: undefined,
   };
 }
-
-/** Whether what is kept was made of its sources as they are. */
-const isFresh = ({ sources, stamps }: KeptBuffers): boolean =>
-  stamps.length > 0 && sources.every((source, i) => source.run === stamps[i]);
 
 function inferOrNull(
   rule: Rule<never>,

@@ -12,19 +12,20 @@ let jit: JitBackend;
 interface Inside {
   early: unknown;
   startEarly(node: unknown): void;
-  drop(started: unknown): void;
+  readonly device: { drop(started: unknown): void };
 }
 
 before(async () => {
   await tf.setBackend('jit');
   jit = tf.backend() as JitBackend;
   const inside = jit as unknown as Inside;
-  const { startEarly, drop } = inside;
+  const { startEarly, device } = inside;
+  const { drop } = device;
   inside.startEarly = function (node) {
     startEarly.call(this, node);
     if (this.early !== undefined) counts.early++;
   };
-  inside.drop = function (started) {
+  device.drop = function (started) {
     counts.dropped++;
     drop.call(this, started);
   };
