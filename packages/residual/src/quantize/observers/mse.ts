@@ -39,7 +39,10 @@ function ends(end: number, parts: readonly number[]): number[] {
   return [...new Set(parts.map((part) => end * part))];
 }
 
-/** The summed squared error of a range, as a function: rounding is spread evenly over a step, so costs step² / 12. */
+/**
+ * The summed squared error of a range, as a function. What is nearest to 0 loses itself; elsewhere rounding is spread
+ * evenly over a step, so costs step² / 12.
+ */
 function errorOf(seen: Histogram, steps: number): (range: ValueRange) => number {
   const { counts, width, first } = seen;
   const bins = counts.length;
@@ -53,11 +56,13 @@ function errorOf(seen: Histogram, steps: number): (range: ValueRange) => number 
   }
   const away = (from: number, to: number, end: number) =>
     squares[to] - squares[from] - 2 * end * (sums[to] - sums[from]) + end * end * (ns[to] - ns[from]);
+  const binAt = (value: number) => Math.min(Math.max(Math.round(value / width) - first, 0), bins);
   return ({ min, max }) => {
     const [low, high] = [Math.min(min, 0), Math.max(max, 0)];
-    const below = Math.min(Math.max(Math.floor(low / width) - first, 0), bins);
-    const above = Math.min(Math.max(Math.ceil(high / width) - first, 0), bins);
     const step = (high - low) / steps;
-    return away(0, below, low) + away(above, bins, high) + ((ns[above] - ns[below]) * step * step) / 12;
+    const [below, above] = [binAt(low), binAt(high)];
+    const [from, to] = [Math.max(binAt(-step / 2), below), Math.min(binAt(step / 2), above)];
+    const rounded = ns[above] - ns[below] - (ns[to] - ns[from]);
+    return away(0, below, low) + away(above, bins, high) + away(from, to, 0) + (rounded * step * step) / 12;
   };
 }
