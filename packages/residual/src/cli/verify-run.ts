@@ -3,18 +3,23 @@
 import { basename } from 'node:path';
 import { closeSplits } from '../data/dataset.ts';
 import { count } from '../evaluate/report-format.ts';
+import type { ExportFile, ExportFormat } from '../export/format.ts';
+import type { InferenceGraph } from '../export/graph/graph.ts';
 import { accuracyOf, agreementOf, answersOf, picturesOf, runningModel } from '../export/measure.ts';
 import type { RunningFile } from '../export/runtime.ts';
+import { sourceGraph } from '../export/source.ts';
 import { objections } from '../export/verdict.ts';
 import { ModelError } from '../models/errors.ts';
 import { startBackend } from './backend.ts';
-import type { Values } from './command.ts';
+import { UsageError, type Values } from './command.ts';
 import { atMost, checkClasses, choosePart, imagesText, openAs } from './evaluation-data.ts';
+import { explainLayers } from './explain-file.ts';
 import { type ExportRow, measuredLines, rowJson } from './export-text.ts';
 import { formatOf, readExport } from './exported-files.ts';
 import { interruptible } from './interrupt.ts';
+import { layersLines } from './layers-text.ts';
 import { LiveLine } from './live-line.ts';
-import { loadRun } from './load-run.ts';
+import { type LoadedRun, loadRun } from './load-run.ts';
 import { styleOf } from './style.ts';
 import type { verifyOptions } from './verify.ts';
 
@@ -22,6 +27,9 @@ export async function verify(
   [path = '', data = '']: readonly string[],
   values: Values<typeof verifyOptions>,
 ): Promise<number> {
+  if (values.layers === true && values.against === undefined) {
+    throw new UsageError('--layers compares with a model', 'name it: --against RUN');
+  }
   const files = await readExport(path);
   const format = formatOf(files, path);
   const backend = await startBackend(values);
@@ -68,10 +76,20 @@ export async function verify(
               values['max-drop'] ?? 1,
             )
           : [];
+      const layers =
+        run && values.layers === true
+          ? await explainLayers(format, files, await sourceOf(run, file, format, files), dataset, {
+              signal,
+              say: (text) => {
+                if (values.quiet !== true && line.isTerminal) line.update(() => text);
+              },
+            })
+          : undefined;
       rows.push({
         ...{ target: basename(path), size: files.reduce((sum, { bytes }) => sum + bytes.length, 0), accuracy },
         ...(agreement ? { agreement } : {}),
         ...{ latency: answers.latency, runtime: file.runtime, objections: against },
+        ...(layers && { layers }),
       });
       line.clear();
       const measuredOn = imagesText(dataset, part);
@@ -81,7 +99,7 @@ export async function verify(
         const style = styleOf(process.stdout);
         const refused = against.map((one) => `${style.red('disagrees')}: ${one}`);
         process.stdout.write(
-          `${[...measuredLines(rows, style), '', ...refused, `measured on ${measuredOn}`].join('\n')}\n`,
+          `${[...measuredLines(rows, style), '', ...(layers ? layersLines(basename(path), layers, style) : []), ...refused, `measured on ${measuredOn}`].join('\n')}\n`,
         );
       }
       return against.length > 0 ? 1 : 0;
@@ -97,4 +115,16 @@ export async function verify(
 function checkSame(file: RunningFile, classes: readonly string[], path: string): void {
   if (file.info.classes.join('\n') === classes.join('\n')) return;
   throw new ModelError(`${path}: its classes are not those of the model that --against names`);
+}
+
+/** The graph of the model as the file has it: its softmax, its input, and equalised where the file's weights are. */
+function sourceOf(
+  { model, info }: LoadedRun,
+  file: RunningFile,
+  format: ExportFormat,
+  files: readonly ExportFile[],
+): Promise<InferenceGraph> {
+  const read = format.read?.(files);
+  read?.dispose();
+  return sourceGraph(model, info, file.info, read?.graph);
 }

@@ -28,7 +28,7 @@ export class Histogram {
       if (number < low) low = number;
       if (number > high) high = number;
       // Not a number is neither smaller nor larger than anything.
-      if (number !== number) this.min = this.max = Number.NaN;
+      if (Number.isNaN(number)) this.min = this.max = Number.NaN;
     }
     if (!Number.isFinite(this.max - this.min)) return;
     if (low < high) this.fit(low, high);
