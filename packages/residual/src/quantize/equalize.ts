@@ -23,6 +23,9 @@ export interface EqualizeOptions {
   readonly rounds?: number;
 }
 
+/** A bias so many times the sum of its channel's weights is all that the channel gives. */
+const DROWNS = 8;
+
 /** Factors this near to 1 change nothing that 8 bits could see. */
 const AT_REST = 1e-3;
 
@@ -37,13 +40,11 @@ const AT_REST = 1e-3;
 export function equalize(graph: InferenceGraph, { rounds = 20 }: EqualizeOptions = {}): Equalized {
   const pairs = pairsOf(graph);
   const nodes = new Map(graph.nodes.map((node) => [node.name, node]));
-  // Where batch normalisation left a channel almost no weights, a factor could blow its bias up beyond all others.
-  const loudest = new Map(pairs.map(({ first }) => [first, largest((nodes.get(first) as Linear).bias.values)]));
   for (let round = 0; round < rounds; round++) {
     let moved = 0;
     for (const { first, second } of pairs) {
       const [a, b] = [nodes.get(first) as Linear, nodes.get(second) as Linear];
-      const factors = factorsOf(a, b, loudest.get(first) ?? 0);
+      const factors = factorsOf(a, b);
       moved = factors.reduce((most, factor) => Math.max(most, Math.abs(Math.log(factor))), moved);
       nodes.set(first, withOutputs(a, factors));
       nodes.set(second, withInputs(b, factors));
@@ -101,12 +102,14 @@ function inputOf(node: Linear): (i: number) => number {
 }
 
 /** s = √(r₁ / r₂): the first layer's output channel divided by it and the second's input channel times it are equal. */
-function factorsOf(first: Linear, second: Linear, loudest: number): Float64Array {
+function factorsOf(first: Linear, second: Linear): Float64Array {
   const channels = first.bias.values.length;
   const ranges = [new Float64Array(channels), new Float64Array(channels)] as const;
+  const reach = new Float64Array(channels);
   weightsOf(first).forEach((weight, i) => {
     const c = i % channels;
     ranges[0][c] = Math.max(ranges[0][c], Math.abs(weight));
+    reach[c] += Math.abs(weight);
   });
   const input = inputOf(second);
   weightsOf(second).forEach((weight, i) => {
@@ -115,9 +118,10 @@ function factorsOf(first: Linear, second: Linear, loudest: number): Float64Array
   });
   return Float64Array.from({ length: channels }, (_, c) => {
     const factor = Math.sqrt(ranges[0][c] / ranges[1][c]);
-    // A channel that one of the two does not use says nothing.
-    if (!Number.isFinite(factor) || factor === 0) return 1;
-    return Math.max(factor, Math.abs(first.bias.values[c]) / (loudest || 1));
+    // A channel that one of the two does not use says nothing. One that batch normalisation switched off is a constant:
+    // its bias would be blown up beyond all others.
+    const isOff = Math.abs(first.bias.values[c]) > DROWNS * reach[c];
+    return Number.isFinite(factor) && factor > 0 && !isOff ? factor : 1;
   });
 }
 
@@ -140,8 +144,4 @@ function withNumbers(node: Linear, weights: Float32Array, bias: Float32Array): L
   return node.op === 'dense'
     ? { ...node, weights: { ...node.weights, values: weights }, bias: offset }
     : { ...node, filter: { ...node.filter, values: weights }, bias: offset };
-}
-
-function largest(values: Float32Array): number {
-  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }
