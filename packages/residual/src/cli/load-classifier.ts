@@ -29,7 +29,7 @@ export async function loadClassifier(typed: string): Promise<LoadedClassifier> {
   const files = await readExport(typed);
   const format = formatOf(files, typed);
   if (!format.read) throw new CommandError(`${typed}: ${format.title} files are not run by our own engine`);
-  const running = format.read(files);
+  const running = await format.read(files);
   const { graph } = running;
   const model: Classifier = {
     range: graph.input.range,
