@@ -49,6 +49,8 @@ export interface ExportFormat {
   readonly nearest?: Readonly<Partial<Record<Precision, Precision>>>;
   /** Of the input. */
   readonly layouts: readonly Layout[];
+  /** What the input can be. Default: both. */
+  readonly inputs?: readonly ExportRequest['input'][];
   /** The name of the file, or of the folder that holds the files, in the folder of the export: e.g. `model.onnx`. */
   target(precision: Precision): string;
   /** @throws ModelError for what the format cannot hold */

@@ -118,10 +118,10 @@ class Reader {
   private constant(range: Range): Constant | undefined {
     let type = 0;
     const shape: number[] = [];
-    let content: Uint8Array | undefined;
+    let content: Uint8Array<ArrayBuffer> | undefined;
     for (const field of fields(this.bytes, this.file, range)) {
       if (field.number === 1) type = field.value;
-      else if (field.number === 4) content = this.bytes.slice(field.start, field.end);
+      else if (field.number === 4) content = Uint8Array.from(this.bytes.subarray(field.start, field.end));
       else if (field.number === 2) {
         for (const dim of this.all(2, field)) {
           let size = 0;
@@ -132,8 +132,8 @@ class Reader {
     }
     const count = shape.reduce((product, size) => product * size, 1);
     if (!content || content.length !== 4 * count) return undefined;
-    if (type === dataTypes.float32.number) return { shape, values: new Float32Array(content.buffer as ArrayBuffer) };
+    if (type === dataTypes.float32.number) return { shape, values: new Float32Array(content.buffer) };
     if (type !== dataTypes.int32.number) return undefined;
-    return { shape, values: Float32Array.from(new Int32Array(content.buffer as ArrayBuffer)) };
+    return { shape, values: Float32Array.from(new Int32Array(content.buffer)) };
   }
 }

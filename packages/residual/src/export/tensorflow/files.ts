@@ -1,6 +1,7 @@
 /** The files of an export that is a folder, by their names within it, wherever the folder itself is. */
 
 import { ModelError } from '../../models/errors.ts';
+import { show } from '../../weights/reader.ts';
 import type { ExportFile } from '../format.ts';
 
 /** @returns undefined where none of the files, or more than one, has the name */
@@ -16,6 +17,6 @@ export function filesBeside(main: string, files: readonly ExportFile[]): Map<str
 /** @throws ModelError where it is missing */
 export function fileIn(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array {
   const bytes = files.get(name);
-  if (!bytes) throw new ModelError(`${name} is missing beside the other files`);
+  if (!bytes) throw new ModelError(`${show(name)} is missing beside the other files`);
   return bytes;
 }

@@ -2,6 +2,7 @@
  *  Files of others are taken as far as they use the same operators in the same way; what differs is named. */
 
 import { ModelError } from '../../models/errors.ts';
+import { show } from '../../weights/reader.ts';
 import type { ArtefactInfo } from '../artefact.ts';
 import { checkGraph, shapeOf } from '../graph/check.ts';
 import type { Constant, GraphNode, InferenceGraph, Padding, Pair, Shape } from '../graph/graph.ts';
@@ -35,7 +36,7 @@ export function raiseTensorflow(nodes: readonly NodeDef[], options: RaiseOptions
     input: { name: 'input', shape: preprocessing.inputShape, range },
     output: 'output',
   };
-  if (simple.length === 0) throw new ModelError(`${file}: nothing lies between ${input} and ${output}`);
+  if (simple.length === 0) throw new ModelError(`${file}: nothing lies between ${show(input)} and ${show(output)}`);
   checkGraph(graph);
   return graph;
 }
@@ -80,7 +81,7 @@ class Raising {
 
   end(output: string): string {
     const value = this.values.get(output);
-    if (!value) throw new ModelError(`${this.file}: nothing makes ${output}`);
+    if (!value) throw new ModelError(`${this.file}: nothing makes ${show(output)}`);
     return value.name;
   }
 
@@ -167,7 +168,7 @@ class Raising {
         return { op: 'concat', ...base, inputs: inputs.slice(0, -1).map((_, i) => this.value(node, i).name) };
       }
       default:
-        throw new ModelError(`${this.file}: node ${name}: the operator ${op} is not run by our own engine`);
+        throw new ModelError(`${this.file}: node ${show(name)}: the operator ${show(op)} is not run by our own engine`);
     }
   }
 
@@ -176,7 +177,9 @@ class Raising {
     const shape = shapeOf(made, shapes);
     if (!shape) {
       const taken = shapes.map((one) => `[${one}]`).join(' and ');
-      throw new ModelError(`${this.file}: node ${made.name}: our own engine does not run it with inputs of ${taken}`);
+      throw new ModelError(
+        `${this.file}: node ${show(made.name)}: our own engine does not run it with inputs of ${taken}`,
+      );
     }
     this.drafts.push({ ...made, shape } as GraphNode);
     this.set(made.name, { name: made.output, shape });
@@ -250,9 +253,9 @@ class Raising {
     const dilation = pairOf(node, 'dilations');
     const { padding, data_format: format } = node.attributes;
     const kind = padding && 'text' in padding ? padding.text : '';
-    if (format && 'text' in format && format.text !== 'NHWC') throw this.odd(node, `the layout ${format.text}`);
+    if (format && 'text' in format && format.text !== 'NHWC') throw this.odd(node, `the layout ${show(format.text)}`);
     if (kind === 'VALID') return { strides, dilation, padding: [0, 0, 0, 0] };
-    if (kind !== 'SAME') throw this.odd(node, `the padding ${kind}`);
+    if (kind !== 'SAME') throw this.odd(node, `the padding ${show(kind)}`);
     const same = samePadding({ input: [rows, columns], size: [height, width], strides, dilation });
     return { strides, dilation, padding: same };
   }
@@ -274,7 +277,7 @@ class Raising {
     const from = nodeOf(node.inputs[place] ?? '');
     const value = this.values.get(from);
     if (this.padded.has(from) && node.op !== 'MaxPool') throw this.odd(node, 'padding that is none of zeros');
-    if (!value) throw new ModelError(`${this.file}: node ${node.name}: nothing makes its input ${node.inputs[place]}`);
+    if (!value) throw new ModelError(`${this.file}: node ${show(node.name)}: nothing makes its input ${show(from)}`);
     return value;
   }
 
@@ -285,7 +288,7 @@ class Raising {
   }
 
   private odd({ name, op }: NodeDef, what: string): ModelError {
-    return new ModelError(`${this.file}: node ${name}: our own engine does not run ${op} with ${what}`);
+    return new ModelError(`${this.file}: node ${show(name)}: our own engine does not run ${op} with ${what}`);
   }
 }
 

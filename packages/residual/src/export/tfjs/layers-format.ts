@@ -17,6 +17,7 @@ export const tfjsLayersFormat: ExportFormat = {
   precisions: ['float32', 'float16', 'dynamic'],
   nearest: { int8: 'dynamic' },
   layouts: ['NHWC'],
+  inputs: ['float32'],
   target: (precision) => folderFor('tfjs-layers', precision),
   async write({ model, info, precision, softmax, input, version }) {
     if (input === 'uint8') {
