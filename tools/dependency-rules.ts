@@ -31,6 +31,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'memory',
       'record',
       'compile.ts',
+      'device.ts',
       'backend.ts',
       'index.ts',
     ],

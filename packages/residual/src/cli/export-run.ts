@@ -9,7 +9,6 @@ import { formats } from '../export/formats.ts';
 import { type Answers, accuracyOf, agreementOf, answersOf, picturesOf, runningModel } from '../export/measure.ts';
 import type { RunningFile } from '../export/runtime.ts';
 import { objections } from '../export/verdict.ts';
-import { writeAside } from '../models/files.ts';
 import type { QuantizedGraph } from '../quantize/post-training.ts';
 import { startBackend } from './backend.ts';
 import { UsageError, type Values } from './command.ts';
@@ -24,6 +23,7 @@ import { type LoadedRun, loadRun } from './load-run.ts';
 import { nearest } from './nearest.ts';
 import { version } from './program.ts';
 import { styleOf } from './style.ts';
+import { writeExport } from './write-export.ts';
 
 type ExportValues = Values<typeof exportOptions>;
 
@@ -76,7 +76,7 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
           ? await explain({ ...one, files, quantized, row: proven, run, held, values, signal, say })
           : proven;
         if (row.objections.length === 0) {
-          for (const { path, bytes } of files) await writeAside(join(out, path), [bytes]);
+          await writeExport(out, files);
         }
         rows.push(row);
       }
@@ -215,32 +215,50 @@ function wantedOf(values: ExportValues): Wanted[] {
   );
   const chosen = named.map((name) => formats.find((format) => format.name === name) as ExportFormat);
   const offered = Object.keys(precisions).filter((kind) =>
-    formats.some((format) => format.precisions.includes(precisions[kind] as Precision)),
+    formats.some((format) => heldBy(format, kind) !== undefined),
   );
   const kinds = values.quantize === undefined ? ['none'] : listOf('quantize', values.quantize, offered);
   checkIntegerOptions(values, kinds);
   const wanted: Wanted[] = [];
   for (const format of chosen) {
     for (const kind of kinds) {
-      const precision = precisions[kind] as Precision;
-      const refusal = refusalOf(format, kind, values.layout);
-      if (!refusal) wanted.push({ format, precision });
+      const refusal = refusalOf(format, kind, values);
+      const precision = heldBy(format, kind);
+      const again = wanted.some((one) => one.format === format && one.precision === precision);
+      if (!refusal && precision && !again) wanted.push({ format, precision });
+      else if (!refusal) continue;
       else if (values.format !== undefined) throw refusal;
     }
   }
-  // Each kind is one that some format has, so it is the layout that none of these can have.
-  if (wanted.length === 0) throw new UsageError(`no format has ${kinds.join(', ')} files of layout ${values.layout}`);
+  // Each kind is one that some format has, so it is the layout or the input that none of these can have.
+  if (wanted.length === 0) {
+    const of = [values.layout && `layout ${values.layout}`, values.input && `input ${values.input}`].filter(Boolean);
+    throw new UsageError(`no format has ${kinds.join(', ')} files of ${of.join(' and ')}`);
+  }
   return wanted;
 }
 
+/** What a format writes for a kind of `--quantize`: the same, or the nearest to it that its runtime has. */
+function heldBy({ precisions: held, nearest }: ExportFormat, kind: string): Precision | undefined {
+  const precision = precisions[kind] as Precision;
+  return held.includes(precision) ? precision : nearest?.[precision];
+}
+
 /** Why a format cannot have such a file. */
-function refusalOf(format: ExportFormat, kind: string, layout: string | undefined): UsageError | undefined {
-  if (!format.precisions.includes(precisions[kind] as Precision)) {
-    const can = Object.keys(precisions).filter((one) => format.precisions.includes(precisions[one] as Precision));
+function refusalOf(
+  format: ExportFormat,
+  kind: string,
+  { layout, input }: Pick<ExportValues, 'layout' | 'input'>,
+): UsageError | undefined {
+  if (heldBy(format, kind) === undefined) {
+    const can = Object.keys(precisions).filter((one) => heldBy(format, one) !== undefined);
     return new UsageError(
       `${format.title} files cannot be written with --quantize ${kind}`,
       `they can with ${can.join(', ')}`,
     );
+  }
+  if (input !== undefined && format.inputs && !format.inputs.some((one) => one === input)) {
+    return new UsageError(`a ${format.title} cannot take ${input}`, `it takes ${format.inputs.join(', ')}`);
   }
   if (layout === undefined || format.layouts.some((one) => one === layout)) return undefined;
   return new UsageError(`${format.title} files cannot be ${layout}`, `they can be ${format.layouts.join(', ')}`);

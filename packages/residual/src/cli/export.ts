@@ -146,8 +146,10 @@ export const exportCommand = defineCommand({
   takes: [1, 1],
   about:
     'Writes files that other runtimes take, with class names and preprocessing inside, and runs each in its own ' +
-    'runtime (ONNX Runtime for ONNX, LiteRT for TFLite) on the held-out images: size, accuracy, agreement with the ' +
-    'model and time are measured. A file that does not agree is refused: nothing is written and the exit code is 1. ' +
+    'runtime (ONNX Runtime for ONNX, LiteRT for TFLite, TF.js for its own) on the held-out images: size, accuracy, ' +
+    'agreement with the model and time are measured. A SavedModel has no runtime in JavaScript: our own reader runs it. ' +
+    'tfjs is for pages that predict, tfjs-layers for pages that go on training; both, and a SavedModel, are folders. ' +
+    'They compute in floats: for int8 they keep their weights in 8 bits, as for dynamic. A file that does not agree is refused: nothing is written and the exit code is 1. ' +
     'RUN is the folder of a run, its name under runs/, or any folder with a saved model.',
   options: exportOptions,
   examples: [
@@ -156,6 +158,8 @@ export const exportCommand = defineCommand({
     ['residual export runs/first --format tflite --quantize int8', 'a quarter of the size, for phones'],
     ['residual export runs/first --format tflite --quantize int8 --layers --sensitivity', 'where its rounding shows'],
     ['residual export runs/first --format tflite --quantize int8 --keep-float conv1,fc', 'these two stay in floats'],
+    ['residual export runs/first --format tfjs --quantize dynamic', 'for pages: tfjs-dynamic/model.json, a quarter'],
+    ['residual export runs/first --format saved-model', 'for TensorFlow and TF Serving: copy it to NAME/1'],
     ['residual export runs/first --input uint8', 'takes pictures as they are'],
     ['residual export runs/first --softmax drop --out build/', 'logits, to another folder'],
   ],

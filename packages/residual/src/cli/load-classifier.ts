@@ -1,12 +1,10 @@
 /** What `residual predict` is told to use: a run, or a file that `residual export` wrote, which our own engine runs too. */
 
-import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { softmaxRows } from '../export/measure.ts';
 import type { ModelInfo } from '../models/info.ts';
 import { CommandError } from './command.ts';
-import { formatOf, readExport } from './exported-files.ts';
+import { formatOf, isExport, readExport } from './exported-files.ts';
 import { loadRun } from './load-run.ts';
 import type { Classifier } from './predict-files.ts';
 
@@ -17,19 +15,18 @@ export interface LoadedClassifier {
 }
 
 /**
- * @param typed a run's folder or name, a folder with a saved model, or an exported file
+ * @param typed a run's folder or name, a folder with a saved model, or an exported file or folder
  * @throws CommandError, ModelError
  */
 export async function loadClassifier(typed: string): Promise<LoadedClassifier> {
-  const found = await stat(typed).catch(() => undefined);
-  if (!found?.isFile() || basename(typed) === 'model.json') {
+  if (!(await isExport(typed))) {
     const { model, info } = await loadRun(typed);
     return { model, info, dispose: () => model.dispose() };
   }
   const files = await readExport(typed);
   const format = formatOf(files, typed);
   if (!format.read) throw new CommandError(`${typed}: ${format.title} files are not run by our own engine`);
-  const running = format.read(files);
+  const running = await format.read(files);
   const { graph } = running;
   const model: Classifier = {
     range: graph.input.range,

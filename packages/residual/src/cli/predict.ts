@@ -17,7 +17,7 @@ export const predictCommand = defineCommand({
   about:
     'Prints the most probable classes of each image. Images may be JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP of any ' +
     'size: how they are prepared is stored with the model. An image that cannot be read is reported and the others ' +
-    'are still predicted; the exit code is then 1. RUN may also be a file of residual export.',
+    'are still predicted; the exit code is then 1. RUN may also be a file or folder of residual export.',
   options: predictOptions,
   examples: [
     ['residual predict runs/first cat.jpg', 'one picture'],

@@ -118,13 +118,13 @@ function checkSame(file: RunningFile, classes: readonly string[], path: string):
 }
 
 /** The graph of the model as the file has it: its softmax, its input, and equalised where the file's weights are. */
-function sourceOf(
+async function sourceOf(
   { model, info }: LoadedRun,
   file: RunningFile,
   format: ExportFormat,
   files: readonly ExportFile[],
 ): Promise<InferenceGraph> {
-  const read = format.read?.(files);
+  const read = await format.read?.(files);
   read?.dispose();
   return sourceGraph(model, info, file.info, read?.graph);
 }

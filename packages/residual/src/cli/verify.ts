@@ -33,12 +33,13 @@ export const verifyCommand = defineCommand({
   arguments: 'FILE DATA',
   takes: [2, 2],
   about:
-    'Runs a file of residual export on images with known classes, in the runtime that it was written for, and prints ' +
+    'Runs a file (or folder) of residual export on images with known classes, in the runtime that it was written for, and prints ' +
     'size, accuracy and time. What must be known about classes and preprocessing is read from the file. With --against, ' +
     'the model runs too, and the exit code is 1 where the two disagree. DATA is whatever train takes.',
   options: verifyOptions,
   examples: [
     ['residual verify model.onnx photos/', 'accuracy on all the images of a folder'],
+    ['residual verify runs/first/export/tfjs photos/', 'a TF.js model, in TF.js'],
     ['residual verify runs/first/export/model.onnx photos/ --against runs/first', 'and whether it is the same model'],
     ['residual verify model-int8.tflite photos/ --against runs/first --layers', 'and where the two part'],
   ],

@@ -51,8 +51,12 @@ export interface ExportFormat {
   readonly title: string;
   /** Those that it can hold. */
   readonly precisions: readonly Precision[];
+  /** What is written where another precision is asked for that its runtime has no arithmetic for. Default: nothing. */
+  readonly nearest?: Readonly<Partial<Record<Precision, Precision>>>;
   /** Of the input. */
   readonly layouts: readonly Layout[];
+  /** What the input can be. Default: both. */
+  readonly inputs?: readonly ExportRequest['input'][];
   /** The name of the file, or of the folder that holds the files, in the folder of the export: e.g. `model.onnx`. */
   target(precision: Precision): string;
   /** @throws ModelError for what the format cannot hold */
@@ -64,7 +68,7 @@ export interface ExportFormat {
    *
    * @throws ModelError, WeightsError for operations that it does not run, and for damaged files
    */
-  read?(files: readonly ExportFile[]): RunningGraph;
+  read?(files: readonly ExportFile[]): RunningGraph | Promise<RunningGraph>;
   /**
    * Loads files in the runtime that they are written for.
    *
@@ -82,4 +86,9 @@ export interface ExportFormat {
 /** `model` or `model-float16`, before the format's own ending. */
 export function stemFor(precision: Precision): string {
   return precision === 'float32' ? 'model' : `model-${precision}`;
+}
+
+/** `tfjs` or `tfjs-float16`: where a format's files have a folder of their own. */
+export function folderFor(format: FormatName, precision: Precision): string {
+  return precision === 'float32' ? format : `${format}-${precision}`;
 }

@@ -1,0 +1,36 @@
+/** A TF.js graph model as one of the formats of `residual export`: what a page loads to predict. */
+
+import { type ExportFormat, folderFor } from '../format.ts';
+import { inferenceGraph } from '../graph/from-model.ts';
+import { openGraph } from '../graph/run.ts';
+import { formatOfModel } from './model-json.ts';
+import { readTfjsGraph } from './read.ts';
+import { openGraphModel } from './runtime.ts';
+import type { WeightStorage } from './stored-weights.ts';
+import { writeTfjs } from './write.ts';
+
+/** TF.js has no arithmetic of integers: `int8` is for other formats. */
+export const storages: Readonly<Record<'float32' | 'float16' | 'dynamic' | 'int8', WeightStorage>> = {
+  float32: 'float32',
+  float16: 'float16',
+  dynamic: 'uint8',
+  int8: 'uint8',
+};
+
+export const tfjsFormat: ExportFormat = {
+  name: 'tfjs',
+  title: 'TF.js graph model',
+  precisions: ['float32', 'float16', 'dynamic'],
+  nearest: { int8: 'dynamic' },
+  layouts: ['NHWC'],
+  target: (precision) => folderFor('tfjs', precision),
+  async write({ model, info, precision, softmax, input, version }) {
+    const graph = await inferenceGraph(model, info, { softmax, input: input === 'uint8' ? 'bytes' : 'normalised' });
+    const type = input === 'uint8' ? 'int32' : 'float32';
+    const files = writeTfjs(graph, { weights: storages[precision], type, version });
+    return files.map(({ path, bytes }) => ({ path: `${tfjsFormat.target(precision)}/${path}`, bytes }));
+  },
+  recognises: (files) => formatOfModel(files) === 'graph-model',
+  read: async (files) => openGraph(await readTfjsGraph(files)),
+  open: openGraphModel,
+};
