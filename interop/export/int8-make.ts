@@ -50,12 +50,13 @@ async function writeCase(name: string, graph: InferenceGraph, granularity: 'per-
   if (!running) throw new Error(`${name}: no integers`);
   const names = [again.input.name, ...again.nodes.map(({ output }) => output)];
   const values = await running.run(images, names);
-  const integers = names.map((value) =>
-    quantizeValues(values.get(value) as Float32Array, quantization.values[value]),
-  );
+  const integers = names.map((value) => quantizeValues(values.get(value) as Float32Array, quantization.values[value]));
   await writeFile(join(folder as string, `${name}.tflite`), file);
   await writeFile(join(folder as string, `${name}.images`), new Uint8Array(images.buffer));
-  await writeFile(join(folder as string, `${name}.values`), Buffer.concat(integers.map((numbers) => new Uint8Array(numbers.buffer))));
+  await writeFile(
+    join(folder as string, `${name}.values`),
+    Buffer.concat(integers.map((numbers) => new Uint8Array(numbers.buffer))),
+  );
   const shape = preprocessing.inputShape;
   cases.push({ name, shape, values: names.map((value, i) => ({ name: value, size: integers[i].length })) });
 }

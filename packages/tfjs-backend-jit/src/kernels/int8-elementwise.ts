@@ -19,7 +19,7 @@ const SIGN = v128.const_i32x4(0x80000000 | 0);
 
 /**
  * x [pixels, channels] f32 → y [pixels, packed] int8: q = round(x / scale) + zero, held within −128 … 127; halves away
- * from 0 (`fixed`) or to even. NaN becomes the zero point. Inputs: x, parameters [scale as float32 bits, zero].
+ * from 0 (`twice`) or to even. NaN becomes the zero point. Inputs: x, parameters [scale as float32 bits, zero].
  */
 export function int8Quantize(pixels: number, channels: number, rounding: Rounding): Recipe {
   const packed = packedChannels(channels);
@@ -158,10 +158,10 @@ export function int8Add(bytes: number): Recipe {
       const sums = widened(f, v128.load(i32.add(a, place)));
       const others = widened(f, v128.load(i32.add(b, place)));
       sums.forEach((sum, v) => {
-        rescale(f, sum, fields[0], 'fixed');
-        rescale(f, others[v], fields[1], 'fixed');
+        rescale(f, sum, fields[0], 'twice');
+        rescale(f, others[v], fields[1], 'twice');
         f.set(sum, i32x4.add(sum, others[v]));
-        rescale(f, sum, fields[2], 'fixed');
+        rescale(f, sum, fields[2], 'twice');
       });
       f.push(v128.store(i32.add(y, place), finished(f, sums, fields[2])));
     });
@@ -224,7 +224,7 @@ export function int8Mul(images: number, pixels: number, packed: number, broadcas
         sums.forEach((sum, v) => {
           const product = i32x4.mul(i32x4.sub(sum, fields('inputZero')), i32x4.sub(others[v], second('inputZero')));
           f.set(sum, product);
-          rescale(f, sum, fields, 'fixed');
+          rescale(f, sum, fields, 'twice');
         });
         f.push(storeBytes(packed, i32.add(target, channel), 0, finished(f, sums, fields)));
       });

@@ -21,13 +21,15 @@ export function wordsOf(shape: readonly number[]): number[] {
  * What turns the 32-bit sum of an output channel into its 8-bit result. Each is a vector of sixteen int32 in a panel of
  * `FACTOR_PANEL` bytes: [channels / 16][field][16].
  *
- * With `fixed` rounding (TensorFlow Lite's reference kernels) the result is
+ * `twice`, as TensorFlow Lite's reference kernels round but for dense layers:
  *   r = (sum + bias) · left · multiplier / 2³¹, rounded to the nearest, halves up;
  *   q = r / 2ᵉ, rounded to the nearest, halves away from 0, where half = 2ᵉ⁻¹, away = −1 and scale = 2³⁰⁻ᵉ,
- *       or for e = 0: half = 0, away = 0;
- *   then q + zero, held between min and max.
- * With `even` rounding (ONNX's QuantizeLinear) q = (sum + bias) · m in single precision, rounded to the nearest, halves
- * to even, where m is the float32 whose bits stand in `multiplier`; left, half, away and scale are not read.
+ *       or for e = 0: half = 0, away = 0.
+ * `once`, as its dense layers round: r is rounded down, half = 2ᵉ⁻¹, away = 0, e ≥ 1: the whole is rounded to the
+ *   nearest, halves up. (A factor without a right shift takes e = 1 and a left that is doubled.)
+ * `even`, as ONNX's QuantizeLinear and XNNPACK round: q = (sum + bias) · m in single precision, rounded to the nearest,
+ *   halves to even, where m is the float32 whose bits stand in `multiplier`; left, half, away and scale are not read.
+ * Then q + zero, held between min and max.
  */
 export const FIELDS = [
   'bias',
@@ -44,7 +46,7 @@ export const FIELDS = [
 ] as const;
 
 export type Field = (typeof FIELDS)[number];
-export type Rounding = 'fixed' | 'even';
+export type Rounding = 'twice' | 'once' | 'even';
 
 /** Bytes of the factors of sixteen channels. */
 export const FACTOR_PANEL = FIELDS.length * PANEL * 4;

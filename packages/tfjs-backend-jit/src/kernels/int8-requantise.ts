@@ -1,6 +1,6 @@
 /**
- * From 32-bit sums to 8-bit results, exactly as TensorFlow Lite's reference kernels round, or as ONNX does.
- * Integers have no revectorised form worth having here, so this code stays out of the hot tiles, in functions of its own.
+ * From 32-bit sums to 8-bit results, exactly as TensorFlow Lite's reference kernels round, or as ONNX does (the three
+ * ways stand in `int8-layout.ts`). This code stays out of the hot tiles: it would keep the revectoriser away from them.
  */
 import {
   type Expr,
@@ -38,7 +38,7 @@ export function rescale(f: Func, sums: Local, field: (name: Field) => Expr, roun
     return;
   }
   f.set(sums, i32x4.mul(i32x4.add(sums, field('bias')), field('left')));
-  f.set(sums, multiplyShift(sums, field('multiplier'), 31, HALF));
+  f.set(sums, multiplyShift(sums, field('multiplier'), 31, rounding === 'twice' ? HALF : undefined));
   // Halves away from 0: where the number is negative, a half less one.
   const negative = v128.and(i32x4.shr_s(sums, i32.const(31)), field('away'));
   f.set(sums, i32x4.add(sums, i32x4.add(field('half'), negative)));

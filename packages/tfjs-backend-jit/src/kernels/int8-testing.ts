@@ -3,7 +3,16 @@
  * 64-bit integers, written from the definition of TensorFlow Lite's kernels and not from ours.
  */
 import type { Conv2DShape } from './conv-shape.ts';
-import { FACTOR_PANEL, FIELDS, type Field, fieldAt, PANEL, packedChannels, panelsOf } from './int8-layout.ts';
+import {
+  FACTOR_PANEL,
+  FIELDS,
+  type Field,
+  fieldAt,
+  PANEL,
+  packedChannels,
+  panelsOf,
+  type Rounding,
+} from './int8-layout.ts';
 
 /** Whole numbers from −128 to 127. */
 export function bytes(size: number, random: () => number, low = -128, high = 127): Int8Array {
@@ -70,21 +79,21 @@ export interface Ends {
   readonly max: number;
 }
 
-export function packFactors(scales: readonly Scale[], ends: Ends): Int32Array {
+export function packFactors(scales: readonly Scale[], ends: Ends, rounding: Rounding = 'twice'): Int32Array {
   const out = new Int32Array((panelsOf(scales.length) * FACTOR_PANEL) / 4);
   const put = (channel: number, field: Field, value: number) => {
     const panel = (Math.floor(channel / PANEL) * FACTOR_PANEL) / 4;
     out[panel + fieldAt(field) / 4 + (channel % PANEL)] = value;
   };
   scales.forEach(({ multiplier, shift, bias }, channel) => {
-    const right = Math.max(0, -shift);
+    const right = Math.max(rounding === 'once' ? 1 : 0, -shift);
     const values: Readonly<Record<Field, number>> = {
       ...ends,
       bias,
       multiplier,
-      left: 2 ** Math.max(0, shift),
+      left: 2 ** (shift + right),
       half: right > 0 ? 2 ** (right - 1) : 0,
-      away: right > 0 ? -1 : 0,
+      away: right > 0 && rounding !== 'once' ? -1 : 0,
       scale: 2 ** (30 - right),
     };
     for (const field of FIELDS) put(channel, field, values[field]);

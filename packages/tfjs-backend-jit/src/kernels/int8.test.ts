@@ -116,7 +116,7 @@ suite('int8 kernels', () => {
         const expected = convolved(c, x, w, scales, ends);
         assert.ok(new Set(expected).size > 12, 'the case shows something');
         for (const features of ALL_FEATURES.slice(0, 2)) {
-          const y = run(int8Conv2D(s, 'fixed', features), given, s.batch * s.outHeight * s.outWidth, s.outChannels);
+          const y = run(int8Conv2D(s, 'twice', features), given, s.batch * s.outHeight * s.outWidth, s.outChannels);
           assert.deepEqual(y, expected);
         }
       });
@@ -131,7 +131,7 @@ suite('int8 kernels', () => {
     const ends = { inputZero: 0, zero: 0, min: -128, max: 127 };
     const filter = packFilter(w, 1, 1, 101);
     const x = pack(Int8Array.of(1), 1);
-    const fixed = run(int8Conv2D(s, 'fixed', ALL_FEATURES[0]), [x, filter, packFactors(scales, ends)], 1, 101);
+    const fixed = run(int8Conv2D(s, 'twice', ALL_FEATURES[0]), [x, filter, packFactors(scales, ends)], 1, 101);
     // gemmlowp's first rounding takes halves up, and leaves nothing to its second.
     assert.deepEqual(
       fixed,
@@ -142,8 +142,13 @@ suite('int8 kernels', () => {
     const twice = packFactors(shifted, ends);
     const two = pack(Int8Array.of(2), 1);
     assert.deepEqual(
-      run(int8Conv2D(s, 'fixed', ALL_FEATURES[0]), [two, filter, twice], 1, 101),
+      run(int8Conv2D(s, 'twice', ALL_FEATURES[0]), [two, filter, twice], 1, 101),
       w.map((v) => Math.sign(v) * Math.floor(Math.abs(v) / 2 + 0.5)),
+    );
+    const once = run(int8Conv2D(s, 'once', ALL_FEATURES[0]), [two, filter, packFactors(shifted, ends, 'once')], 1, 101);
+    assert.deepEqual(
+      once,
+      w.map((v) => Math.floor(v / 2 + 0.5)),
     );
     const halves = scales.map(() => ({
       multiplier: new Int32Array(Float32Array.of(0.5).buffer)[0],
@@ -155,6 +160,26 @@ suite('int8 kernels', () => {
       even,
       w.map((v) => (v % 4 === 0 || v % 2 === 0 ? v / 2 : 2 * Math.round(v / 4))),
     );
+  });
+
+  test('convolution: rounding once is that of the exact product', () => {
+    const s = shapeFor({ image: [1, 20, 20, 16], size: [1, 1], outputs: 33 });
+    const random = seeded(9);
+    const [x, w] = [bytes(400 * 16, random), bytes(16 * 33, random)];
+    const scales = scalesFor(33, 16, random);
+    const ends = { inputZero: 9, zero: -3, min: -128, max: 127 };
+    const expected = Int8Array.from({ length: 400 * 33 }, (_, i) => {
+      const [pixel, o] = [Math.floor(i / 33), i % 33];
+      const { multiplier, shift, bias } = scales[o];
+      let sum = bias;
+      for (let c = 0; c < 16; c++) sum += (x[pixel * 16 + c] - 9) * w[c * 33 + o];
+      const bits = BigInt(31 - shift);
+      return held(Number((BigInt(sum) * BigInt(multiplier) + 2n ** (bits - 1n)) >> bits), ends);
+    });
+    const given = [pack(x, 16), packFilter(w, 1, 16, 33), packFactors(scales, ends, 'once')];
+    for (const features of ALL_FEATURES.slice(0, 2)) {
+      assert.deepEqual(run(int8Conv2D(s, 'once', features), given, 400, 33), expected);
+    }
   });
 
   for (const [name, c] of [
@@ -184,7 +209,7 @@ suite('int8 kernels', () => {
           }
         }
         const given = [pack(x, s.inChannels), packDepthwise(w, taps, s.outChannels), packFactors(scales, ends)];
-        const y = run(int8Depthwise(s, 'fixed'), given, s.batch * s.outHeight * s.outWidth, s.outChannels);
+        const y = run(int8Depthwise(s, 'twice'), given, s.batch * s.outHeight * s.outWidth, s.outChannels);
         assert.deepEqual(y, expected);
       });
     });
@@ -234,7 +259,7 @@ suite('int8 kernels', () => {
           expected[i] = held(rescaled(sum, scales[0]), ends);
         }
         const given = [pack(x, channels), packFactors(scales, ends)];
-        assert.deepEqual(run(int8Mean(batch, pixels, channels, 'fixed'), given, batch, channels), expected);
+        assert.deepEqual(run(int8Mean(batch, pixels, channels, 'twice'), given, batch, channels), expected);
       }
     }
   });
@@ -309,7 +334,7 @@ suite('int8 kernels', () => {
           const q = Number.isNaN(value) ? 0 : round(Math.fround(value / scale));
           return Math.min(Math.max(q - 11, -128), 127);
         });
-      const q = run(int8Quantize(pixels, channels, 'fixed'), [x, parameters], pixels, channels);
+      const q = run(int8Quantize(pixels, channels, 'twice'), [x, parameters], pixels, channels);
       assert.deepEqual(
         q,
         expected((v) => Math.sign(v) * Math.floor(Math.abs(v) + 0.5)),

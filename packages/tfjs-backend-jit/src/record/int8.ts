@@ -23,7 +23,7 @@ interface Shaped {
 }
 
 interface Rounded {
-  /** `fixed`: as TensorFlow Lite's reference kernels. `even`: as ONNX's QuantizeLinear. Default `fixed`. */
+  /** How sums become 8 bits, see `int8-layout.ts`. Default `twice`, as TensorFlow Lite's convolutions. */
   readonly rounding?: Rounding;
 }
 
@@ -123,7 +123,7 @@ export const int8: Rules = {
   Int8Quantize: int8Rule<Shaped & Rounded>('Int8Quantize', {
     inputs: ({ shape }) => ({ x: sizeOf(shape), parameters: 2 }),
     output: ({ shape }) => bytesType(shape),
-    build: ({ shape, rounding = 'fixed' }) => int8Quantize(pixelsOf(shape), channelsOf(shape), rounding),
+    build: ({ shape, rounding = 'twice' }) => int8Quantize(pixelsOf(shape), channelsOf(shape), rounding),
   }),
   Int8Dequantize: int8Rule<Shaped>('Int8Dequantize', {
     inputs: ({ shape }) => ({ x: words(shape), parameters: 2 }),
@@ -138,7 +138,7 @@ export const int8: Rules = {
       factors: factors(a.outputs),
     }),
     output: (a) => bytesType(outShape(windowShape(a, a.outputs))),
-    build: (a, features) => int8Conv2D(windowShape(a, a.outputs), a.rounding ?? 'fixed', features),
+    build: (a, features) => int8Conv2D(windowShape(a, a.outputs), a.rounding ?? 'twice', features),
   }),
   /** filter: [outputs / 16][rows][columns][16]. Output channel o reads input channel o · inputs / outputs. */
   Int8DepthwiseConv2D: int8Rule<ConvAttrs>('Int8DepthwiseConv2D', {
@@ -148,7 +148,7 @@ export const int8: Rules = {
       factors: factors(a.outputs),
     }),
     output: (a) => bytesType(outShape(windowShape(a, a.outputs))),
-    build: (a) => int8Depthwise(windowShape(a, a.outputs), a.rounding ?? 'fixed'),
+    build: (a) => int8Depthwise(windowShape(a, a.outputs), a.rounding ?? 'twice'),
   }),
   /** factors: three panels, for a, b and the sum. */
   Int8Add: int8Rule<Shaped>('Int8Add', {
@@ -181,7 +181,7 @@ export const int8: Rules = {
   Int8Mean: int8Rule<Shaped & Rounded>('Int8Mean', {
     inputs: ({ shape }) => ({ x: words(shape), factors: factors(channelsOf(shape)) }),
     output: ({ shape }) => bytesType([shape[0], channelsOf(shape)]),
-    build({ shape, rounding = 'fixed' }) {
+    build({ shape, rounding = 'twice' }) {
       return int8Mean(shape[0], pixelsOf(shape) / shape[0], channelsOf(shape), rounding);
     },
   }),

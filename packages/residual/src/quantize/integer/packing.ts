@@ -58,15 +58,31 @@ export interface Ends {
   readonly bounds: readonly [number, number];
 }
 
+/**
+ * How a factor rounds: `twice`, as most of TensorFlow Lite's reference kernels (the product with the multiplier, then
+ * the shift), or `once`, as its dense layers.
+ */
+export type FactorRounding = 'twice' | 'once';
+
+/** A factor's powers of two: multiply by 2^left, divide by 2^right. */
+function shiftsOf(shift: number, rounding: FactorRounding): { readonly left: number; readonly right: number } {
+  const right = Math.max(rounding === 'once' ? 1 : 0, -shift);
+  return { left: shift + right, right };
+}
+
 /** [channels / 16][bias, left, multiplier, half, away, scale, zero, min, max, inputZero][16] */
-export function packFactors(channels: readonly Factor[], { inputZero, zero, bounds: [min, max] }: Ends): Int32Array {
+export function packFactors(
+  channels: readonly Factor[],
+  { inputZero, zero, bounds: [min, max] }: Ends,
+  rounding: FactorRounding = 'twice',
+): Int32Array {
   const fields = channels.map(({ bias = 0, factor: { multiplier, shift }, lift = 1 }) => {
-    const right = Math.max(0, -shift);
+    const { left, right } = shiftsOf(shift, rounding);
     // Whatever a sum is (see `fits`), divided by 2³¹ it is nothing.
     if (right > 30) return [bias, lift, 0, 0, 0, 2 ** 30, zero, min, max, inputZero];
-    const left = lift * 2 ** Math.max(0, shift);
-    const [half, away] = right === 0 ? [0, 0] : [2 ** (right - 1), -1];
-    return [bias, left, multiplier, half, away, 2 ** (30 - right), zero, min, max, inputZero];
+    const half = right === 0 ? 0 : 2 ** (right - 1);
+    const away = right > 0 && rounding === 'twice' ? -1 : 0;
+    return [bias, lift * 2 ** left, multiplier, half, away, 2 ** (30 - right), zero, min, max, inputZero];
   });
   const count = fields[0]?.length ?? 0;
   const out = new Int32Array(panelsOf(channels.length) * count * PANEL);
@@ -80,7 +96,11 @@ export function packFactors(channels: readonly Factor[], { inputZero, zero, boun
 }
 
 /** True where no sum of at most `largest` (bias included) leaves 32 bits on its way through a factor. */
-export function fits(largest: number, { factor: { shift }, lift = 1 }: Factor): boolean {
-  const half = shift < 0 ? 2 ** (-shift - 1) : 0;
-  return largest * lift * 2 ** Math.max(0, shift) + half < 2 ** 31;
+export function fits(
+  largest: number,
+  { factor: { shift }, lift = 1 }: Factor,
+  rounding: FactorRounding = 'twice',
+): boolean {
+  const { left, right } = shiftsOf(shift, rounding);
+  return largest * lift * 2 ** left + (right === 0 ? 0 : 2 ** (right - 1)) < 2 ** 31;
 }

@@ -25,7 +25,16 @@ import {
   sigmoidTable,
   softmaxTable,
 } from './fixed-point.ts';
-import { type Ends, type Factor, fits, packDepthwise, packFactors, packFilter, wordsOf } from './packing.ts';
+import {
+  type Ends,
+  type Factor,
+  type FactorRounding,
+  fits,
+  packDepthwise,
+  packFactors,
+  packFilter,
+  wordsOf,
+} from './packing.ts';
 
 /** What a node's call reads beside its inputs. */
 export type Constants = Readonly<Record<string, Int32Array>>;
@@ -112,7 +121,8 @@ function convolution(
       scales.length,
     ),
   }));
-  if (!sumsFit(w, factors, reach(input))) return undefined;
+  const rounding = node.op === 'dense' ? 'once' : 'twice';
+  if (!sumsFit(w, factors, reach(input), rounding)) return undefined;
   const ends: Ends = {
     inputZero: input.zeroPoint,
     zero: output.zeroPoint,
@@ -124,7 +134,7 @@ function convolution(
   const single = node.op === 'depthwiseConv2d' || node.op === 'affine';
   const constants = {
     filter: single ? packDepthwise(w, outputs) : packFilter(w, channels, outputs),
-    factors: packFactors(factors, ends),
+    factors: packFactors(factors, ends, rounding),
   };
   const kernel = single ? 'Int8DepthwiseConv2D' : 'Int8Conv2D';
   const window = flat
@@ -140,7 +150,7 @@ function convolution(
     call([x], { filter, factors: packed }, batch) {
       const pixels = sizeOf(shape) / channels;
       const image = flat ? [1, batch, pixels, channels] : [batch, ...shape];
-      const y = runKernel(kernel, { x, filter, factors: packed }, { shape: image, outputs, ...window });
+      const y = runKernel(kernel, { x, filter, factors: packed }, { shape: image, outputs, rounding, ...window });
       return tf.reshape(y, [batch, ...wordsOf(node.shape)]);
     },
   };
@@ -159,10 +169,10 @@ function convolutionFactor(
 }
 
 /** Whether 32 bits hold every sum that any input could give. */
-function sumsFit(weights: Int8Array, factors: readonly Factor[], largest: number): boolean {
+function sumsFit(weights: Int8Array, factors: readonly Factor[], largest: number, rounding: FactorRounding): boolean {
   const sums = new Float64Array(factors.length);
   for (let i = 0; i < weights.length; i++) sums[i % factors.length] += Math.abs(weights[i]);
-  return factors.every((factor, c) => fits(sums[c] * largest + Math.abs(factor.bias ?? 0), factor));
+  return factors.every((factor, c) => fits(sums[c] * largest + Math.abs(factor.bias ?? 0), factor, rounding));
 }
 
 /** Bits that both terms gain before they are added. */
