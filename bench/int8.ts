@@ -1,4 +1,4 @@
-/** ResNet18 in floats and in 8-bit integers, taken in turn on our own engine: `node bench/int8.ts [SIZE] [BATCH]`.
+/** ResNet18 in floats and in 8-bit integers, taken in turn on our own engine: `node bench/int8.ts [SIZE] [BATCH] [ROUNDS]`.
  *  Weights come from a seed; the arithmetic is that of trained ones. */
 
 import 'tfjs-backend-jit';
@@ -7,11 +7,9 @@ import { inferenceGraph, openGraph } from '../packages/residual/src/export/graph
 import { infoFor, picturesFor, pretendTrained } from '../packages/residual/src/export/graph/testing.ts';
 import { resnet18 } from '../packages/residual/src/models/resnet.ts';
 import { assignQuantization } from '../packages/residual/src/quantize/assign.ts';
-import { calibrate } from '../packages/residual/src/quantize/calibrate.ts';
 import { openIntegers } from '../packages/residual/src/quantize/integer/open.ts';
 
-const [size = 224, batch = 1] = process.argv.slice(2).map(Number);
-const ROUNDS = 5;
+const [size = 224, batch = 1, rounds = 5] = process.argv.slice(2).map(Number);
 
 await tf.setBackend('jit');
 const model = pretendTrained(
@@ -20,7 +18,8 @@ const model = pretendTrained(
 const info = infoFor(model);
 const graph = await inferenceGraph(model, info, { softmax: 'drop' });
 const images = picturesFor(info, batch).normalised;
-const quantization = assignQuantization(graph, await calibrate(graph, [picturesFor(info, 4, 3).normalised]));
+const names = [graph.input.name, ...graph.nodes.map(({ output }) => output)];
+const quantization = assignQuantization(graph, new Map(names.map((name) => [name, { min: -4, max: 4 }])));
 model.dispose();
 
 const heap = () => (tf.memory() as unknown as { wasmBytes: number }).wasmBytes;
@@ -38,8 +37,8 @@ const measured = new Map([
   [float, { name: 'float32', clock: Number.POSITIVE_INFINITY, cpu: Number.POSITIVE_INFINITY }],
   [integers, { name: 'int8', clock: Number.POSITIVE_INFINITY, cpu: Number.POSITIVE_INFINITY }],
 ]);
-const repeat = Math.max(1, Math.ceil(24 / batch));
-for (let round = 0; round < ROUNDS; round++) {
+const repeat = Math.max(1, Math.ceil(8 / batch));
+for (let round = 0; round < rounds; round++) {
   for (const [running, times] of measured) {
     const used = process.cpuUsage();
     for (let i = 0; i < repeat; i++) {

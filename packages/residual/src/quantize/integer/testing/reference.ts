@@ -1,8 +1,8 @@
 /** A quantized graph in plain loops over plain integers, one node at a time: what `integer.test.ts` holds the kernels
  *  against. Written from TensorFlow Lite's definitions, with 64-bit products, and sharing no arithmetic with the kernels. */
 
-import type { GraphNode, Padding, Shape } from '../../export/graph/graph.ts';
-import type { AffineParameters, Quantization } from '../parameters.ts';
+import type { GraphNode, Padding, Shape } from '../../../export/graph/graph.ts';
+import type { AffineParameters, Quantization } from '../../parameters.ts';
 
 /** A value of one image: row-major, channels last. */
 export interface Image {

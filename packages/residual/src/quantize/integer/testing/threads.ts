@@ -3,14 +3,14 @@
 import { createHash } from 'node:crypto';
 import 'tfjs-backend-jit';
 import * as tf from '@tensorflow/tfjs-core';
-import { inferenceGraph } from '../../export/graph/index.ts';
-import { infoFor, picturesFor, pretendTrained } from '../../export/graph/testing.ts';
-import { resnet18 } from '../../models/resnet.ts';
-import { assignQuantization } from '../assign.ts';
-import { openIntegers } from './open.ts';
+import { inferenceGraph } from '../../../export/graph/index.ts';
+import { infoFor, picturesFor, pretendTrained } from '../../../export/graph/testing.ts';
+import { resnet18 } from '../../../models/resnet.ts';
+import { assignQuantization } from '../../assign.ts';
+import { openIntegers } from '../open.ts';
 
 await tf.setBackend('jit');
-const model = pretendTrained(resnet18({ inputShape: [40, 48, 3], classes: 10, stem: 'imagenet', width: 16 }));
+const model = pretendTrained(resnet18({ inputShape: [24, 28, 3], classes: 10, stem: 'imagenet', width: 8 }));
 const info = infoFor(model);
 const graph = await inferenceGraph(model, info);
 const names = [graph.input.name, ...graph.nodes.map(({ output }) => output)];
