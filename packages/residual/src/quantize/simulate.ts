@@ -4,15 +4,22 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Constant, GraphNode, InferenceGraph } from '../export/graph/graph.ts';
 import { openGraph, type RunningGraph } from '../export/graph/index.ts';
+import { openIntegers } from './integer/open.ts';
 import type { AffineParameters, Quantization } from './parameters.ts';
 import { dequantizeWeights } from './weights.ts';
 
 /**
- * Opens the graph with rounded weights, biases and values. Values that only layers in floats make stay as they are.
+ * Opens a quantized graph: in integers where the backend that is set has kernels for them (`jit`), in floats that are
+ * rounded as the integers are elsewhere. The two differ by single steps of a scale, where a number lies near a half.
  *
- * @example const simulated = openQuantized(graph, quantization); const probabilities = await simulated.run(images)
+ * @example const running = openQuantized(graph, quantization); const probabilities = await running.run(images)
  */
 export function openQuantized(graph: InferenceGraph, quantization: Quantization): RunningGraph {
+  return openIntegers(graph, quantization) ?? openSimulated(graph, quantization);
+}
+
+/** Opens the graph with rounded weights, biases and values. Values that only layers in floats make stay as they are. */
+export function openSimulated(graph: InferenceGraph, quantization: Quantization): RunningGraph {
   const rounded: InferenceGraph = {
     ...graph,
     nodes: graph.nodes.map((node) => roundedNode(graph, node, quantization)),

@@ -31,7 +31,7 @@ interface FusedAttrs {
 
 type Shape4D = [number, number, number, number];
 
-function geometry(info: backend_util.Conv2DInfo): Conv2DShape {
+export function geometry(info: backend_util.Conv2DInfo): Conv2DShape {
   return {
     batch: info.batchSize,
     inHeight: info.inHeight,

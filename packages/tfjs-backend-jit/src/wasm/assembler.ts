@@ -3,9 +3,9 @@
  * Instructions keep the names of the specification (`i32.add`, `f32x4.mul`, `v128.load`).
  */
 
-export type ValType = 'i32' | 'f32' | 'f64' | 'v128';
+export type ValType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 
-const VALTYPE: Record<ValType, number> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+const VALTYPE: Record<ValType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 
 /** A growing byte string. */
 export class Bytes {
@@ -207,6 +207,7 @@ export const i32 = {
   trunc_sat_f32_s: op1(0xfc0000),
   trunc_sat_f32_u: op1(0xfc0001),
   reinterpret_f32: op1(0xbc),
+  wrap_i64: op1(0xa7),
   /** `memory.atomic.notify(addr, count)` → number of waiters woken. */
   atomic_notify: (addr: Expr, count: Expr, offset = 0): Expr => new MemoryOp(0xfe0000, 2, [addr, count], offset),
   /** `memory.atomic.wait32(addr, expected, timeout in ns as f64-free i64 const)` → 0 ok, 1 not-equal, 2 timed-out. */
@@ -224,6 +225,19 @@ export const i32 = {
   atomic_load: load(0xfe0010, 2),
   atomic_store: store(0xfe0017, 2),
   atomic_rmw_add: store(0xfe001e, 2),
+} as const;
+
+export const i64 = {
+  /** A constant of at most 32 bits, signed. */
+  const: (value: number): Expr =>
+    new Raw((out) => {
+      out.byte(0x42);
+      out.s(value);
+    }),
+  add: op2(0x7c),
+  mul: op2(0x7e),
+  shr_s: op2(0x87),
+  extend_i32_s: op1(0xac),
 } as const;
 
 export const f32 = {
@@ -396,10 +410,38 @@ export const i32x4 = {
   min_s: op2(simd(0xb6)),
   max_s: op2(simd(0xb8)),
   extend_low_i16x8_s: op1(simd(0xa7)),
+  extend_high_i16x8_s: op1(simd(0xa8)),
   extend_low_i16x8_u: op1(simd(0xa9)),
+  /** Products of neighbouring pairs, added: lane i is a[2i]·b[2i] + a[2i+1]·b[2i+1]. */
   dot_i16x8_s: op2(simd(0xba)),
+  extmul_low_i16x8_s: op2(simd(0xbc)),
+  extmul_high_i16x8_s: op2(simd(0xbd)),
   trunc_sat_f32x4_s: op1(simd(0xf8)),
   bitmask: op1(simd(0xa4)),
+} as const;
+
+export const i8x16 = {
+  splat: op1(simd(0x0f)),
+  /** Sixteen lanes from two vectors of eight, each held within −128 … 127. */
+  narrow_i16x8_s: op2(simd(0x65)),
+  min_s: op2(simd(0x76)),
+  max_s: op2(simd(0x78)),
+} as const;
+
+export const i16x8 = {
+  splat: op1(simd(0x10)),
+  narrow_i32x4_s: op2(simd(0x85)),
+  extend_low_i8x16_s: op1(simd(0x87)),
+  extend_high_i8x16_s: op1(simd(0x88)),
+  add: op2(simd(0x8e)),
+  sub: op2(simd(0x91)),
+} as const;
+
+export const i64x2 = {
+  shr_u: op2(simd(0xcd)),
+  add: op2(simd(0xce)),
+  extmul_low_i32x4_s: op2(simd(0xdc)),
+  extmul_high_i32x4_s: op2(simd(0xdd)),
 } as const;
 
 /** `select(a, b, condition)`: a where the i32 condition is not 0. */

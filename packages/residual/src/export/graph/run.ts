@@ -48,19 +48,10 @@ export function openGraph(graph: InferenceGraph, { each = (_, value) => value }:
     (given: tf.Tensor) => compute(graph, given, [graph.output], constants, each)[0] as tf.Tensor,
     () => [...constants.values()],
   );
-  const known = new Set([graph.input.name, ...graph.nodes.map(({ output }) => output)]);
   return {
     graph,
     async run(images, wanted = [graph.output]) {
-      if (images.length === 0 || images.length % length !== 0) {
-        const shape = graph.input.shape.join(' x ');
-        throw new ModelError(
-          `graph ${graph.name}: images of ${shape} have ${length} values, received ${images.length}`,
-        );
-      }
-      for (const name of wanted) {
-        if (!known.has(name)) throw new ModelError(`graph ${graph.name}: has no value ${name}`);
-      }
+      checkRun(graph, images, wanted);
       const outputs = tf.tidy(() => {
         const given = tf.tensor(Float32Array.from(images), [images.length / length, ...graph.input.shape], 'float32');
         const all = wanted.length === 1 && wanted[0] === graph.output;
@@ -81,6 +72,19 @@ export function openGraph(graph: InferenceGraph, { each = (_, value) => value }:
       constants.clear();
     },
   };
+}
+
+/** @throws ModelError where the length is no whole number of images, or the graph has no value of a wanted name */
+export function checkRun(graph: InferenceGraph, images: ArrayLike<number>, wanted: readonly string[]): void {
+  const length = sizeOf(graph.input.shape);
+  if (images.length === 0 || images.length % length !== 0) {
+    const shape = graph.input.shape.join(' x ');
+    throw new ModelError(`graph ${graph.name}: images of ${shape} have ${length} values, received ${images.length}`);
+  }
+  const known = new Set([graph.input.name, ...graph.nodes.map(({ output }) => output)]);
+  for (const name of wanted) {
+    if (!known.has(name)) throw new ModelError(`graph ${graph.name}: has no value ${name}`);
+  }
 }
 
 /** Runs a graph once: its output, [batch, classes] row-major. */
@@ -110,7 +114,7 @@ function compute(
       if (!value) throw new Error(`internal: ${name} is not made yet`);
       return value;
     });
-    const made = apply(node, inputs, (constant) => {
+    const made = applyNode(node, inputs, (constant) => {
       const tensor = constants.get(constant);
       if (!tensor) throw new Error(`internal: a constant of ${node.name} is not there`);
       return tensor;
@@ -120,7 +124,12 @@ function compute(
   return wanted.map((name) => values.get(name) as tf.Tensor);
 }
 
-function apply(node: GraphNode, inputs: readonly tf.Tensor[], constant: (of: Constant) => tf.Tensor): tf.Tensor {
+/** One node in floats, on a batch of its inputs. */
+export function applyNode(
+  node: GraphNode,
+  inputs: readonly tf.Tensor[],
+  constant: (of: Constant) => tf.Tensor,
+): tf.Tensor {
   const [x, y = x] = inputs as readonly [tf.Tensor, tf.Tensor?];
   const batch = x.shape[0] ?? 0;
   switch (node.op) {
