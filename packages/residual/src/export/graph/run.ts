@@ -110,7 +110,7 @@ function compute(
       if (!value) throw new Error(`internal: ${name} is not made yet`);
       return value;
     });
-    const made = apply(node, inputs, (constant) => {
+    const made = applyNode(node, inputs, (constant) => {
       const tensor = constants.get(constant);
       if (!tensor) throw new Error(`internal: a constant of ${node.name} is not there`);
       return tensor;
@@ -120,7 +120,12 @@ function compute(
   return wanted.map((name) => values.get(name) as tf.Tensor);
 }
 
-function apply(node: GraphNode, inputs: readonly tf.Tensor[], constant: (of: Constant) => tf.Tensor): tf.Tensor {
+/** One node's value, with its constants as `constant` gives them. */
+export function applyNode(
+  node: GraphNode,
+  inputs: readonly tf.Tensor[],
+  constant: (of: Constant) => tf.Tensor,
+): tf.Tensor {
   const [x, y = x] = inputs as readonly [tf.Tensor, tf.Tensor?];
   const batch = x.shape[0] ?? 0;
   switch (node.op) {
@@ -175,7 +180,8 @@ function apply(node: GraphNode, inputs: readonly tf.Tensor[], constant: (of: Con
   }
 }
 
-function activated(x: tf.Tensor, activation: Activation): tf.Tensor {
+/** A result as it is stored. */
+export function activated(x: tf.Tensor, activation: Activation): tf.Tensor {
   if (activation === 'none') return x;
   return activation === 'relu' ? tf.relu(x) : tf.relu6(x);
 }
