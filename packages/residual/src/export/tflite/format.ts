@@ -2,6 +2,7 @@
 
 import { ModelError } from '../../models/errors.ts';
 import { assignQuantization } from '../../quantize/assign.ts';
+import { trainedQuantization } from '../../quantize/aware/trained-ranges.ts';
 import { calibrate } from '../../quantize/calibrate.ts';
 import type { Quantization } from '../../quantize/parameters.ts';
 import { openQuantized } from '../../quantize/simulate.ts';
@@ -36,7 +37,9 @@ export const tfliteFormat: ExportFormat = {
     const written = writeTflite(graph, {
       quantize: storages[precision],
       edges,
-      ...(precision === 'int8' && { quantization: await quantizationFor(graph, request) }),
+      ...(precision === 'int8' && {
+        quantization: (await trainedQuantization(model, graph)) ?? (await quantizationFor(graph, request)),
+      }),
     });
     return [{ path: tfliteFormat.target(precision), bytes: written }];
   },

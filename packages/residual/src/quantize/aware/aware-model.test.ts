@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import '@tensorflow/tfjs-backend-cpu';
 import 'tfjs-backend-jit';
@@ -11,9 +8,8 @@ import { inferenceGraph } from '../../export/graph/from-model.ts';
 import { distance, infoFor, picturesFor, predicted, pretendTrained } from '../../export/graph/testing.ts';
 import { networkOf } from '../../models/network.ts';
 import { resnet18 } from '../../models/resnet.ts';
-import { loadModel, saveModel } from '../../models/saved-model.ts';
 import { openQuantized } from '../simulate.ts';
-import { type AwareNetwork, quantizeAware, trainedQuantization, trainedRangesOf } from './index.ts';
+import { type AwareNetwork, quantizeAware } from './index.ts';
 import { gradientsOf, lossOf, prepared } from './testing.ts';
 
 beforeEach(() => tf.setBackend('jit'));
@@ -38,7 +34,12 @@ async function logits(model: LayersModel, images: Float32Array): Promise<Float32
 
 test('it computes as the integers will, for every kind of node', async () => {
   const { model, info, images } = prepared();
-  for (const options of [{}, { granularity: 'per-tensor' }, { weightBits: 4 }, { keepFloat: ['narrow', 'gate'] }] as const) {
+  for (const options of [
+    {},
+    { granularity: 'per-tensor' },
+    { weightBits: 4 },
+    { keepFloat: ['narrow', 'gate'] },
+  ] as const) {
     const aware = await quantizeAware(model, info, { calibration: [images], ...options });
     const received = await logits(aware.model, images);
     const away = distance(await simulated(aware, model, images), received);
@@ -84,7 +85,12 @@ test('without rounding it trains as the network itself: values, gradients and mo
   }
   assert.ok([...received.keys()].includes('before/gamma'));
   for (const name of ['alone', 'behind', 'wide', 'last', 'before']) {
-    const averages = (of: LayersModel) => of.getLayer(name).getWeights().slice(-2).flatMap((one) => [...one.dataSync()]);
+    const averages = (of: LayersModel) =>
+      of
+        .getLayer(name)
+        .getWeights()
+        .slice(-2)
+        .flatMap((one) => [...one.dataSync()]);
     assert.ok(distance(averages(twin), averages(model)) < 1e-5, name);
   }
 });
@@ -124,7 +130,12 @@ test('along a gradient the rounded network changes by as much as the gradient sa
     const norm = Math.hypot(...gradient);
     const step = 0.05 * Math.hypot(...values);
     const at = (by: number) => {
-      weight.write(tf.tensor(values.map((value, i) => value + (by * (gradient[i] ?? 0)) / norm), shape));
+      weight.write(
+        tf.tensor(
+          values.map((value, i) => value + (by * (gradient[i] ?? 0)) / norm),
+          shape,
+        ),
+      );
       return lossOf(aware.model, images);
     };
     const slope = (at(step) - at(-step)) / (2 * step);

@@ -1,8 +1,8 @@
 /** What can be chosen for quantization-aware training, with its defaults and limits. */
 
 import { ModelError } from '../../models/errors.ts';
-import type { ValueGrid } from './rounding.ts';
 import type { Granularity } from '../weights.ts';
+import type { ValueGrid } from './rounding.ts';
 
 export interface AwareOptions {
   /** Of weights and of values, 2 to 8. Default 8. Runtimes compute with 8: fewer serve experiments. */

@@ -81,7 +81,9 @@ test('moments of channels, and their gradients against finite differences', () =
   const loss = (values: tf.Tensor) => tf.sum(tf.mul(channelMoments(values), factors)) as tf.Scalar;
   const { mean, variance } = tf.moments(tf.tensor2d(x, [rows, channels]), 0);
   close(channelMoments(tf.tensor2d(x, [rows, channels])).dataSync(), [...mean.dataSync(), ...variance.dataSync()]);
-  const gradient = tf.grad(loss)(tf.tensor2d(x, [rows, channels])).dataSync();
+  const gradient = tf
+    .grad(loss)(tf.tensor2d(x, [rows, channels]))
+    .dataSync();
   const at = (i: number, by: number) => {
     const moved = x.slice();
     moved[i] += by;

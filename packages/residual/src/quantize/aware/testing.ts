@@ -12,7 +12,7 @@ export function manyKinds(): tfl.LayersModel {
   const conv = (filters: number, options: object = {}) =>
     tfl.layers.conv2d({ filters, kernelSize: 3, padding: 'same', ...options });
   const apply = (x: tfl.SymbolicTensor | tfl.SymbolicTensor[], ...layers: tfl.layers.Layer[]) =>
-    layers.reduce((value, layer) => layer.apply(value), x as unknown) as tfl.SymbolicTensor;
+    layers.reduce((value, layer) => layer.apply(value) as tfl.SymbolicTensor, x as tfl.SymbolicTensor);
   const relu = () => tfl.layers.reLU();
   const stem = apply(
     input,
@@ -23,7 +23,13 @@ export function manyKinds(): tfl.LayersModel {
   );
   const left = apply(
     stem,
-    tfl.layers.depthwiseConv2d({ kernelSize: 3, padding: 'same', depthMultiplier: 2, useBias: false, name: 'depthwise' }),
+    tfl.layers.depthwiseConv2d({
+      kernelSize: 3,
+      padding: 'same',
+      depthMultiplier: 2,
+      useBias: false,
+      name: 'depthwise',
+    }),
     batchNormalization({ name: 'wide', scale: false }),
     tfl.layers.reLU({ maxValue: 6 }),
     conv(8, { name: 'narrow', kernelSize: 1, useBias: false }),
@@ -78,13 +84,13 @@ export function lossOf(model: tfl.LayersModel, images: Float32Array): number {
 export function gradientsOf(model: tfl.LayersModel, images: Float32Array): Map<string, Float32Array> {
   const weights = model.trainableWeights;
   const variables = weights.map((weight) => weight.read() as unknown as tf.Variable);
-  return tf.tidy(() => {
-    const { grads } = tf.variableGrads(() => weightedLogits(model, images), variables);
-    return new Map(
-      weights.map(({ originalName }, i) => {
-        const gradient = grads[variables[i]?.name ?? ''];
-        return [originalName, gradient ? Float32Array.from(gradient.dataSync()) : new Float32Array()];
-      }),
-    );
-  });
+  const { value, grads } = tf.tidy(() => tf.variableGrads(() => weightedLogits(model, images), variables));
+  const gradients = new Map(
+    weights.map(({ originalName }, i) => {
+      const gradient = grads[variables[i]?.name ?? ''];
+      return [originalName, gradient ? Float32Array.from(gradient.dataSync()) : new Float32Array()];
+    }),
+  );
+  tf.dispose([value, grads]);
+  return gradients;
 }
