@@ -9,7 +9,7 @@ import type { Granularity } from '../weights.ts';
 import { computeLinear } from './linear.ts';
 import { roundValue, roundWeights, type ValueGrid } from './rounding.ts';
 import type { Rounding } from './roundings.ts';
-import { type LinearSource, layersOf } from './sources.ts';
+import type { LinearSource } from './sources.ts';
 
 /** What all layers of one network share. */
 export interface AwareState {
