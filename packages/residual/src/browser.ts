@@ -119,6 +119,8 @@ export type { Part, Parts } from './models/transfer/parts.ts';
 export { partsOf } from './models/transfer/parts.ts';
 export type { AssignOptions } from './quantize/assign.ts';
 export { assignQuantization } from './quantize/assign.ts';
+export type { AwareNetwork, AwareOptions, QuantizeAwareOptions, TrainedRanges } from './quantize/aware/index.ts';
+export { freezeStatistics, quantizeAware, trainedQuantization } from './quantize/aware/index.ts';
 export type { CalibrateOptions, Observer } from './quantize/calibrate.ts';
 export { calibrate, minMax } from './quantize/calibrate.ts';
 export { correctBiases, Means } from './quantize/correct-biases.ts';

@@ -8,6 +8,7 @@ import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { finetuneCommand } from './finetune.ts';
 import { predictCommand } from './predict.ts';
+import { quantizeCommand } from './quantize.ts';
 import { recipesCommand } from './recipes.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
@@ -21,6 +22,7 @@ export const commands = [
   recipesCommand,
   trainCommand,
   finetuneCommand,
+  quantizeCommand,
   tuneCommand,
   evaluateCommand,
   predictCommand,

@@ -22,6 +22,7 @@ import { findWeights, nearestWeights } from '../weights/registry/find.ts';
 import { CommandError, UsageError, type Values } from './command.ts';
 import { defaultData, recipeFor } from './defaults.ts';
 import { quoted, version } from './program.ts';
+import { type QuantizePlan, quantizeCommandOf, quantizeText } from './quantize-plan.ts';
 import { overridesOf } from './recipe-options.ts';
 import { findRun } from './run-folders.ts';
 import type { trainOptions } from './train.ts';
@@ -43,6 +44,8 @@ export interface RunPlan {
   readonly checkpointEvery?: number;
   /** Where features of a frozen backbone are kept, for this run and others. */
   readonly features?: string;
+  /** The network learns to compute in integers. */
+  readonly quantize?: QuantizePlan;
   /** Files beside the history. */
   readonly logs: readonly ('csv' | 'tensorboard')[];
   /** Another backend would round differently, so a run keeps its own. */
@@ -182,13 +185,18 @@ export function optionPairs(plan: RunPlan): Pairs {
     ['source', plan.data.source],
     ...(left === undefined ? [] : [['left out', `${left} samples`] as const]),
     ['recipe', plan.from],
+    ...(plan.quantize === undefined ? [] : [['quantized', quantizeText(plan.quantize)] as const]),
     ...recipePairs(plan.recipe),
   ];
 }
 
 /** The command that trains the same weights again, from the recipe that the run's folder keeps. */
 export function reproduceCommand(plan: RunPlan, folder: string): string {
-  const words = ['residual', 'train', quoted(plan.data.source), '--recipe', quoted(join(folder, runRecipeFile))];
+  const from =
+    plan.quantize === undefined
+      ? ['train', quoted(plan.data.source)]
+      : quantizeCommandOf(plan.quantize, plan.recipe.model.weights ?? '');
+  const words = ['residual', ...from, '--recipe', quoted(join(folder, runRecipeFile))];
   if (plan.backend !== 'jit') words.push('--backend', plan.backend);
   return words.join(' ');
 }

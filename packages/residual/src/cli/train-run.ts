@@ -23,6 +23,8 @@ import { runsFolder } from './defaults.ts';
 import { diagnoseRun, diagnosisLines } from './diagnosis.ts';
 import { catchInterrupt, interruptedCode } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
+import { type Learner, learnerOf } from './quantize-network.ts';
+import { quantizeText } from './quantize-plan.ts';
 import { findRun, latestRun, newRunFolder, runName } from './run-folders.ts';
 import { environmentOf, makePlan, openPlanned, type PlanBase, type RunPlan, readPlan, writePlan } from './run-plan.ts';
 import { writeRunReport } from './run-report.ts';
@@ -66,6 +68,7 @@ export async function runJob(begun: Job, values: OutputValues): Promise<number> 
 
   const splits = await openPlanned(plan);
   const model = await modelOf(plan.recipe, splits);
+  const learner = await learnerOf(plan, splits, model);
   for (const text of headerLines(job, splits, model, backend, style)) say(text);
 
   const interrupt = catchInterrupt(
@@ -78,7 +81,7 @@ export async function runJob(begun: Job, values: OutputValues): Promise<number> 
       line.clear();
       say(style.yellow(message));
     };
-    const result = await runTraining(job, splits, model, progress, onTrouble, interrupt.signal);
+    const result = await runTraining(job, splits, model, learner, progress, onTrouble, interrupt.signal);
     if (result.interrupted) {
       line.clear();
       const { steps } = result;
@@ -89,7 +92,7 @@ export async function runJob(begun: Job, values: OutputValues): Promise<number> 
     }
     progress?.end(result.seconds);
     if (result.stopped !== undefined) say(style.dim(`stopped early: ${result.stopped}`));
-    return await finish(job, splits, model, result, values, interrupt.signal, line, backend);
+    return await finish(job, splits, model, learner, result, values, interrupt.signal, line, backend);
   } catch (error) {
     if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
     tell(unmeasuredText(folder));
@@ -97,6 +100,7 @@ export async function runJob(begun: Job, values: OutputValues): Promise<number> 
   } finally {
     line.clear();
     interrupt.release();
+    learner?.network.dispose();
     model.dispose();
     await closeSplits(splits);
   }
@@ -145,6 +149,7 @@ async function runTraining(
   { plan, folder, resume }: Job,
   splits: Splits,
   model: LayersModel,
+  learner: Learner | undefined,
   progress: TrainProgress | undefined,
   onTrouble: (trouble: TroubleRecord) => void,
   signal: AbortSignal,
@@ -158,12 +163,12 @@ async function runTraining(
   if (resume) progress?.resumedAt((await readHistory(join(folder, 'history.jsonl'))).at(-1)?.seconds ?? 0);
   try {
     if (!resume) await writePlan(folder, plan);
-    return await trainModel(model, splits, {
+    return await trainModel(learner?.network.model ?? model, splits, {
       ...own,
       ...(own.cacheFeatures === undefined
         ? {}
         : { cacheFeatures: cacheIn(own.cacheFeatures, plan.features, progress?.onFeatures) }),
-      callbacks: [...(own.callbacks ?? []), ...logsOf(plan, folder)],
+      callbacks: [...(learner?.callbacks ?? []), ...(own.callbacks ?? []), ...logsOf(plan, folder)],
       onTrouble,
       directory: folder,
       resume,
@@ -211,6 +216,7 @@ async function finish(
   { plan, folder }: Job,
   splits: Splits,
   model: LayersModel,
+  learner: Learner | undefined,
   result: TrainResult,
   values: OutputValues,
   signal: AbortSignal,
@@ -229,9 +235,11 @@ async function finish(
       }
     },
   };
-  const evaluation = await evaluate(model, dataset, options);
+  // In integers, where the run was to learn them.
+  const measured = learner?.network.model ?? model;
+  const evaluation = await evaluate(measured, dataset, options);
   const tta = viewsOf(plan.recipe);
-  const viewed = tta && (await evaluate(model, dataset, { ...options, tta }));
+  const viewed = tta && (await evaluate(measured, dataset, { ...options, tta }));
   line.clear();
   const report = await writeRunReport({
     plan,
@@ -244,7 +252,7 @@ async function finish(
     evaluation,
     backend,
   });
-  const samples = await predictSamples(folder, model, result.info, dataset);
+  const samples = await predictSamples(folder, measured, result.info, dataset);
   const skipped = [splits.train, splits.validation, splits.test].flatMap((part) => part?.skipped ?? []);
 
   if (values.json === true) {
@@ -280,7 +288,9 @@ async function finish(
       `with ${tta?.flip === true ? 'mirrored' : 'moved'} views averaged, ${split} accuracy ${percent(viewed.accuracy, 2)}`,
     );
   }
-  tell(out.bold(`${split} accuracy ${percent(evaluation.accuracy)}`));
+  const how =
+    plan.quantize === undefined ? '' : `, computed in ${quantizeText(plan.quantize).replace(/, scales fixed.*/, '')}`;
+  tell(out.bold(`${split} accuracy ${percent(evaluation.accuracy)}${how}`));
   tell(folder);
   return 0;
 }

@@ -13,6 +13,7 @@ import type { Recipe } from '../recipe/schema.ts';
 import { defaultData, longerRun, recipeFor } from './defaults.ts';
 import { predictionLines } from './prediction-text.ts';
 import { invocation, quoted, version } from './program.ts';
+import { quantizeText } from './quantize-plan.ts';
 import type { RunPlan } from './run-plan.ts';
 import type { Sample } from './samples.ts';
 import type { Style } from './style.ts';
@@ -44,6 +45,7 @@ export function headerLines(
     row('model', `${recipe.model.name}, ${compact(model.countParams())} parameters`),
     ...pretrainedLines(plan, splits, model).map(([name, text]) => row(name, text)),
     row('recipe', `${from}: ${recipe.about}`),
+    ...(plan.quantize === undefined ? [] : [row('rounds', quantizeText(plan.quantize))]),
     row(
       'steps',
       `${plural(epochs, 'epoch')} of ${plural(steps, 'step')}, batch ${batch}, peak learning rate ${plain(learningRate)}`,
@@ -118,6 +120,9 @@ export function nextSteps(
   const embedded = plan.data.source === defaultData && plan.from === recipeFor(defaultData);
   const short = embedded && plan.recipe.training.epochs < epochs;
   const next = [
+    ...(plan.quantize === undefined
+      ? []
+      : [[`${residual} export ${quoted(folder)} --quantize int8`, 'files with the scales that were trained']]),
     ...(short
       ? [
           [

@@ -1,6 +1,8 @@
-/** The integers of an int8 file, whatever its format: the pictures of an export request as a calibration wants them. */
+/** The integers of an int8 file, whatever its format: by the ranges that the model was trained with where it was, else by
+ *  what the pictures of the export request show. */
 
 import { ModelError } from '../models/errors.ts';
+import { trainedQuantization } from '../quantize/aware/trained-ranges.ts';
 import { type PostTrainingOptions, type QuantizedGraph, quantizePostTraining } from '../quantize/post-training.ts';
 import type { ExportRequest } from './format.ts';
 import type { InferenceGraph } from './graph/graph.ts';
@@ -14,9 +16,19 @@ const CALIBRATION_BATCH = 32;
  */
 export async function quantizedFor(
   graph: InferenceGraph,
-  { calibration, signal, postTraining, onQuantized }: ExportRequest,
+  { model, calibration, signal, postTraining, onQuantized }: ExportRequest,
   scheme?: PostTrainingOptions['scheme'],
 ): Promise<QuantizedGraph> {
+  // Who asks for a way of calibrating does not want what was trained.
+  const { observer, percentile, equalize, biasCorrection, keepFloat } = postTraining ?? {};
+  const asked = observer !== undefined || percentile !== undefined || equalize || biasCorrection;
+  const options = { ...(scheme && { scheme }), ...(keepFloat && { keepFloat }) };
+  const trained = asked ? undefined : await trainedQuantization(model, graph, options);
+  if (trained) {
+    const quantized = { graph, quantization: trained };
+    onQuantized?.(quantized);
+    return quantized;
+  }
   if (!calibration) throw new ModelError('int8 files need images to calibrate on');
   const quantized = await quantizePostTraining(graph, imagesOf(graph, calibration), {
     ...postTraining,

@@ -11,7 +11,7 @@ type StockLayer = ReturnType<typeof tfl.layers.batchNormalization>;
 export type BatchNormalizationArgs = NonNullable<Parameters<typeof tfl.layers.batchNormalization>[0]>;
 
 /** The stock layer's own fields; some of them are private in its type declarations. */
-interface StockFields {
+export interface StockFields {
   readonly axis: number;
   readonly momentum: number;
   readonly epsilon: number;

@@ -80,8 +80,18 @@ export function trainedOf(
 }
 
 /** Operations that move integers about without computing: what goes in and what comes out has one scale. */
-function movesOnly({ op }: GraphNode): boolean {
+export function movesOnly({ op }: GraphNode): boolean {
   return op === 'maxPool' || op === 'averagePool' || op === 'pad' || op === 'reshape' || op === 'concat';
+}
+
+/** Which values must share one scale, by a name that they then have in common. */
+export function scaleGroups(graph: InferenceGraph, float: ReadonlySet<string>): { of(value: string): string } {
+  const groups = new Groups();
+  for (const node of graph.nodes) {
+    if (float.has(node.name) || !movesOnly(node)) continue;
+    for (const input of node.inputs) groups.join(input, node.output);
+  }
+  return groups;
 }
 
 function valueParameters(
@@ -90,12 +100,11 @@ function valueParameters(
   float: ReadonlySet<string>,
   options: ActivationOptions,
 ): Record<string, AffineParameters> {
-  const groups = new Groups();
+  const groups = scaleGroups(graph, float);
   const fixed = new Map<string, AffineParameters>();
   if (graph.input.range === 'bytes') fixed.set(graph.input.name, BYTE_PARAMETERS);
   for (const node of graph.nodes) {
     if (float.has(node.name)) continue;
-    if (movesOnly(node)) for (const input of node.inputs) groups.join(input, node.output);
     const unit = node.op === 'softmax' || node.op === 'sigmoid';
     if (unit && options.scheme !== 'symmetric') fixed.set(node.output, UNIT_PARAMETERS);
   }

@@ -6,7 +6,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { ModelError } from '../../models/errors.ts';
 import type { ModelInfo } from '../../models/info.ts';
 import { checkGraph } from './check.ts';
-import type { Constant, InferenceGraph, Shape } from './graph.ts';
+import type { Constant, GraphInput, InferenceGraph, Shape } from './graph.ts';
 import { type DraftNode, type LayerCall, type Norm, readLayer, type Value } from './layers.ts';
 import { simplify } from './passes.ts';
 
@@ -40,6 +40,38 @@ export async function inferenceGraph(
   info: Pick<ModelInfo, 'architecture' | 'classes' | 'preprocessing'>,
   options: GraphOptions = {},
 ): Promise<InferenceGraph> {
+  const { nodes: draft, ...ended } = await draftGraph(model, info, options);
+  const nodes = simplify(draft, ended.output);
+  const graph: InferenceGraph = {
+    name: info.architecture,
+    input: ended.input,
+    nodes: nodes.map((node) => (node.output === ended.output ? { ...node, output: OUTPUT } : node)),
+    output: OUTPUT,
+    gives: ended.gives,
+    classes: info.classes,
+    preprocessing: info.preprocessing,
+  };
+  checkGraph(graph);
+  return graph;
+}
+
+/** A model as its layers say it, before any pass. */
+export interface DraftGraph {
+  readonly nodes: readonly DraftNode[];
+  readonly input: GraphInput;
+  /** The name of the value that the graph gives. */
+  readonly output: string;
+  readonly gives: InferenceGraph['gives'];
+  /** The layer behind each node that is named after one. */
+  readonly layers: ReadonlyMap<string, tfl.layers.Layer>;
+}
+
+/** What `inferenceGraph` simplifies; its options and errors. */
+export async function draftGraph(
+  model: LayersModel,
+  info: Pick<ModelInfo, 'architecture' | 'classes' | 'preprocessing'>,
+  options: GraphOptions = {},
+): Promise<DraftGraph> {
   const { softmax = 'keep', input = 'normalised' } = options;
   const { classes, preprocessing } = info;
   const weights = await weightsOf(model);
@@ -59,19 +91,8 @@ export async function inferenceGraph(
       `model ${model.name}: must give one number for each of ${classes.length} classes, gives [${result.shape}]`,
     );
   }
-  const ended = endOf(walk.nodes, result, softmax);
-  const nodes = simplify(ended.nodes, ended.output);
-  const graph: InferenceGraph = {
-    name: info.architecture,
-    input: { name: INPUT, shape: start.shape, range: input },
-    nodes: nodes.map((node) => (node.output === ended.output ? { ...node, output: OUTPUT } : node)),
-    output: OUTPUT,
-    gives: ended.gives,
-    classes,
-    preprocessing,
-  };
-  checkGraph(graph);
-  return graph;
+  const from = { name: INPUT, shape: start.shape, range: input };
+  return { ...endOf(walk.nodes, result, softmax), input: from, layers: walk.layers };
 }
 
 /** By their layer's name. */
@@ -97,6 +118,7 @@ function allLayers(model: LayersModel): tfl.layers.Layer[] {
 /** Follows the model from its output back to its input, and notes each layer down once its inputs are there. */
 class Walk {
   readonly nodes: DraftNode[] = [];
+  readonly layers = new Map<string, tfl.layers.Layer>();
   private readonly weights: Weights;
   private readonly names = new Set([INPUT, OUTPUT]);
 
@@ -137,8 +159,10 @@ class Walk {
   }
 
   private apply(layer: tfl.layers.Layer, inputs: readonly Value[]): Value {
+    const name = this.unique(layer.name);
+    this.layers.set(name, layer);
     const nodes = readLayer({
-      name: this.unique(layer.name),
+      name,
       kind: layer.getClassName(),
       config: layer.getConfig() as LayerCall['config'],
       weights: this.weights.get(layer.name) ?? [],

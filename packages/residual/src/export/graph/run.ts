@@ -124,7 +124,7 @@ function compute(
   return wanted.map((name) => values.get(name) as tf.Tensor);
 }
 
-/** One node in floats, on a batch of its inputs. */
+/** One node's value, with its constants as `constant` gives them. */
 export function applyNode(
   node: GraphNode,
   inputs: readonly tf.Tensor[],
@@ -184,7 +184,8 @@ export function applyNode(
   }
 }
 
-function activated(x: tf.Tensor, activation: Activation): tf.Tensor {
+/** A result as it is stored. */
+export function activated(x: tf.Tensor, activation: Activation): tf.Tensor {
   if (activation === 'none') return x;
   return activation === 'relu' ? tf.relu(x) : tf.relu6(x);
 }
