@@ -64,6 +64,13 @@ const model = z.strictObject({
     'imagenet',
   ]).exactOptional(),
   width: whole('filters of the first stage', { min: 1, max: 4096 }).default(64),
+  widths: z
+    .record(z.string(), whole('', { min: 1, max: 65_536 }))
+    .meta({
+      rule: 'filters by names of convolutions, as { layer1.0.conv1: 48 }',
+      help: 'filters of single convolutions, where channels were pruned',
+    })
+    .exactOptional(),
   convention: choice('whose details the network follows', ['torchvision', 'keras']).default('torchvision'),
   preactivation: flag('normalise before each convolution, not after it').default(false),
   zeroInitResidual: flag('start each block as the identity').default(false),
