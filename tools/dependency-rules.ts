@@ -51,6 +51,8 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'generator',
       'models',
       'train',
+      'prune',
+      'cluster',
       'evaluate',
       'doctor',
       'weights',
