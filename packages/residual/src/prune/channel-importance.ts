@@ -101,12 +101,10 @@ export async function taylorImportance(
     for await (const { images, labels, size } of batches) {
       const products = tf.tidy(() => {
         const x = tf.tensor4d(images, [size, ...network.inputShape]);
-        const targets = tf.oneHot(tf.tensor1d(Int32Array.from(labels), 'int32'), network.classes) as tf.Tensor2D;
+        const classes = tf.oneHot(tf.tensor1d(Int32Array.from(labels), 'int32'), network.classes);
+        const targets = tf.cast(classes, 'float32') as tf.Tensor2D; // here: what is made within is gone before the gradients
         const loss = network.gives === 'logits' ? softmaxCrossEntropy : ofProbabilities;
-        const { value, grads } = tf.variableGrads(
-          () => loss(network.apply(x, false), tf.cast(targets, 'float32')),
-          variables,
-        );
+        const { value, grads } = tf.variableGrads(() => loss(network.apply(x, false), targets), variables);
         value.dispose();
         return gates.map(({ variable }) => {
           const product = tf.mul(variable, grads[variable.name] as tf.Tensor);
