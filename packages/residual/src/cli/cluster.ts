@@ -35,7 +35,7 @@ export const clusterOptions = {
 
 export const clusterCommand = defineCommand({
   name: 'cluster',
-  summary: 'let the weights of a trained network share a few values, and fine-tune it',
+  summary: 'let the weights of each layer share a few values, and fine-tune',
   arguments: 'RUN',
   takes: [1, 1],
   about:

@@ -62,7 +62,7 @@ test('pruning of weights is interrupted and goes on; its zeros are in the saved 
   const resumed = await residual(['train', '--resume', 'sparse'], { cwd: folder });
   assert.equal(resumed.code, 0, resumed.stderr);
   assert.match(resumed.stdout, /not zero +[\d,]+ +[\d,]+ +−\d\d\.\d %/);
-  assert.match(resumed.stdout, /accuracy measured on 3 validation images/);
+  assert.match(resumed.stdout, /accuracy measured on 6 validation images/);
   const { model, info } = await loadModel(runs('sparse'));
   for (const { name, weights, zeros } of await sparsityOf(model)) assert.equal(zeros, Math.round(0.75 * weights), name);
   // And in what every exporter starts from, where batch normalisation is folded in.

@@ -90,7 +90,9 @@ function checkOptions(structure: string, values: PruneValues): void {
 /** `50%` or `0.5`. */
 export function parsePart(text: string): number {
   const match = /^(\d*\.?\d+)(%?)$/.exec(text.trim());
-  const part = match === null ? Number.NaN : Number(match[1]) / (match[2] === '%' ? 100 : 1);
+  const number = match === null ? Number.NaN : Number(match[1]);
+  // Rounded, for 99.9 / 100 is 0.9990000000000001.
+  const part = match?.[2] === '%' ? Number((number / 100).toPrecision(12)) : number;
   if (part > 0 && part < 1) return part;
   throw new UsageError(`--sparsity must be a part, as 50% or 0.5, more than 0 and less than 100%, received '${text}'`);
 }

@@ -21,7 +21,7 @@ export interface ChoiceOptions {
 const LEAST = 1 / 8;
 
 /**
- * Takes channels away, always the group that costs the least importance for each multiply-add saved, until enough are.
+ * Takes channels away, always the group that costs the least importance for each multiply-add saved, until enough are gone.
  *
  * @throws ModelError for impossible options, or where so much cannot go
  */
@@ -42,30 +42,44 @@ export function chooseChannels(
     multiplyAdds(analysis, (set) => (set === changed ? channels : (left.get(set) ?? set.channels)));
   const whole = costWith();
   const target = (1 - sparsity) * whole;
-  for (let cost = whole; cost > target; ) {
-    let best:
-      | { readonly set: ChannelSet; readonly channels: number; readonly cost: number; readonly price: number }
-      | undefined;
-    for (const [set, order] of ranked) {
-      const now = left.get(set) as number;
+  /** A change of one set by a group, and what it costs or gives for each multiply-add. */
+  const moveOf = (set: ChannelSet, channels: number, cost: number) => {
+    const now = left.get(set) as number;
+    const values = importance.get(set) as Float64Array;
+    const moved = (ranked.get(set) ?? []).slice(Math.min(now, channels), Math.max(now, channels));
+    const matter = moved.reduce((sum, channel) => sum + (values[channel] ?? 0), 0);
+    const after = costWith(set, channels);
+    return { set, channels, cost: after, price: matter / Math.abs(cost - after) };
+  };
+  let cost = whole;
+  while (cost > target) {
+    const moves = [...left].flatMap(([set, now]) => {
       const group = groupOf(set, multiple);
       const channels = now - (now % group || group);
-      if (channels < Math.max(group, LEAST * set.channels)) continue;
-      const after = costWith(set, channels);
-      const values = importance.get(set) as Float64Array;
-      const lost = order.slice(channels, now).reduce((sum, channel) => sum + (values[channel] ?? 0), 0);
-      const price = lost / (cost - after);
-      if (best === undefined || price < best.price) best = { set, channels, cost: after, price };
-    }
-    if (best === undefined) {
+      return channels < Math.max(group, LEAST * set.channels) ? [] : [moveOf(set, channels, cost)];
+    });
+    if (moves.length === 0) {
       const most = Math.floor(100 * (1 - cost / whole));
       throw new ModelError(
         `pruneChannels: sparsity ${sparsity} cannot be reached: ${most} % of the multiply-adds is the most, ` +
-          `with ${multiple} channels at a time and an eighth of each set left`,
+          `with groups of ${multiple} channels and an eighth of each set left`,
       );
     }
-    left.set(best.set, best.channels);
-    cost = best.cost;
+    const { set, channels, cost: after } = moves.reduce((a, b) => (b.price < a.price ? b : a));
+    left.set(set, channels);
+    cost = after;
+  }
+  // The last group may have been a large one: what there is room for comes back, the most important first.
+  for (;;) {
+    const moves = [...left].flatMap(([set, now]) => {
+      const channels = Math.min(set.channels, now + groupOf(set, multiple));
+      const move = channels === now ? undefined : moveOf(set, channels, cost);
+      return move === undefined || move.cost > target ? [] : [move];
+    });
+    if (moves.length === 0) break;
+    const { set, channels, cost: after } = moves.reduce((a, b) => (b.price > a.price ? b : a));
+    left.set(set, channels);
+    cost = after;
   }
   return new Map([...ranked].map(([set, order]) => [set, order.slice(0, left.get(set)).sort((a, b) => a - b)]));
 }

@@ -49,8 +49,9 @@ function readersOf(model: tfl.LayersModel): Map<tfl.layers.Layer, tfl.layers.Lay
 
 async function filterNorms(layer: tfl.layers.Layer): Promise<Float64Array> {
   const [kernel] = layer.weights;
-  const values = (await (kernel?.read() as tf.Tensor).data()) as Float32Array;
-  const channels = kernel?.shape.at(-1) ?? 1;
+  if (kernel === undefined) throw new Error(`internal: ${layer.name} has no kernel`);
+  const values = (await (kernel.read() as tf.Tensor).data()) as Float32Array;
+  const channels = kernel.shape.at(-1) ?? 1;
   const squares = new Float64Array(channels);
   values.forEach((value, i) => {
     squares[i % channels] += value * value;

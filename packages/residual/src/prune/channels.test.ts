@@ -144,12 +144,12 @@ test('the least important channels for their price go, in groups, until enough a
 });
 
 test('both measures of importance find channels that do nothing', async () => {
-  const model = stir(resnet('resnet18', small));
+  const model = stir(resnet('resnet18', { ...small, width: 4 }));
   const analysis = channelSets(model);
   const [set] = analysis.sets.filter(({ name }) => name === 'layer2.1.conv1');
   assert.ok(set);
   const norm = model.getLayer('layer2.1.bn1');
-  const dead = Float32Array.from({ length: 16 }, (_, c) => (c % 5 === 0 ? 0 : 1));
+  const dead = Float32Array.from({ length: 8 }, (_, c) => (c % 5 === 0 ? 0 : 1));
   norm.setWeights(norm.getWeights().map((weight, i) => (i < 2 ? tf.mul(weight, tf.tensor1d(dead)) : weight)));
   async function* batches() {
     for (const seed of [1, 2]) {
@@ -164,7 +164,7 @@ test('both measures of importance find channels that do nothing', async () => {
     const values = found.get(set);
     assert.ok(values);
     for (const [c, value] of values.entries()) if (c % 5 === 0) assert.equal(value, 0);
-    assert.ok(values.filter((value) => value > 0).length >= 6, `${values}`); // a ReLU may be shut for all of the pictures
+    assert.ok(values.filter((value) => value > 0).length >= 3, `${values}`); // a ReLU may be shut for all of the pictures
   }
 });
 
