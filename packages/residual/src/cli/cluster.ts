@@ -35,7 +35,7 @@ export const clusterOptions = {
 
 export const clusterCommand = defineCommand({
   name: 'cluster',
-  summary: 'let the weights of each layer share a few values, and fine-tune',
+  summary: 'make the weights of each layer share a few values',
   arguments: 'RUN',
   takes: [1, 1],
   about:
