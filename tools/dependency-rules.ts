@@ -52,6 +52,8 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'generator',
       'models',
       'train',
+      'prune',
+      'cluster',
       'evaluate',
       'doctor',
       'weights',

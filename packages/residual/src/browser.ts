@@ -46,6 +46,9 @@ export {
   transformOptions,
   trivialAugment,
 } from './augment/index.ts';
+export type { CentroidInit } from './cluster/centroids.ts';
+export type { WeightClusteringOptions } from './cluster/weight-clustering.ts';
+export { weightClustering } from './cluster/weight-clustering.ts';
 export type { ArrayDatasetOptions } from './data/array-dataset.ts';
 export { arrayDataset } from './data/array-dataset.ts';
 export type { Batch, BatchOptions } from './data/batches.ts';
@@ -117,6 +120,14 @@ export type { ReplaceHeadOptions } from './models/transfer/head.ts';
 export { features, replaceHead } from './models/transfer/head.ts';
 export type { Part, Parts } from './models/transfer/parts.ts';
 export { partsOf } from './models/transfer/parts.ts';
+export type { PruneChannelsOptions, PrunedChannels } from './prune/channels.ts';
+export { pruneChannels } from './prune/channels.ts';
+export type { CompressingOptimizer, MagnitudePruningOptions } from './prune/magnitude-pruning.ts';
+export { magnitudePruning } from './prune/magnitude-pruning.ts';
+export type { MaskStructure } from './prune/masks.ts';
+export type { KernelSparsity } from './prune/sparsity.ts';
+export { sparsityOf } from './prune/sparsity.ts';
+export type { SparsityScheduleOptions } from './prune/sparsity-schedule.ts';
 export type { AssignOptions } from './quantize/assign.ts';
 export { assignQuantization } from './quantize/assign.ts';
 export type { AwareNetwork, AwareOptions, QuantizeAwareOptions, TrainedRanges } from './quantize/aware/index.ts';

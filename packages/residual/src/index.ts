@@ -59,6 +59,8 @@ export type {
 } from './generator/index.ts';
 export { ImageDataGenerator, imageDataGenerator } from './generator/index.ts';
 export { loadModel, saveModel } from './models/saved-model.ts';
+export type { PackedSize } from './prune/packed-size.ts';
+export { packedSizeOf } from './prune/packed-size.ts';
 export type { LoadedRecipe, Override, Recipe, RecipeRun, RunOptions } from './recipe/index.ts';
 export { loadRecipe, RecipeError, recipeNames, trainWithRecipe } from './recipe/index.ts';
 export type { BestModelOptions } from './train/callbacks/best-model.ts';

@@ -2,12 +2,14 @@
  *  Each is run with the options that it declares itself. */
 
 import { augmentCommand } from './augment.ts';
+import { clusterCommand } from './cluster.ts';
 import type { Command } from './command.ts';
 import { doctorCommand } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { finetuneCommand } from './finetune.ts';
 import { predictCommand } from './predict.ts';
+import { pruneCommand } from './prune.ts';
 import { quantizeCommand } from './quantize.ts';
 import { recipesCommand } from './recipes.ts';
 import { summaryCommand } from './summary.ts';
@@ -26,6 +28,8 @@ export const commands = [
   tuneCommand,
   evaluateCommand,
   predictCommand,
+  pruneCommand,
+  clusterCommand,
   exportCommand,
   verifyCommand,
   summaryCommand,

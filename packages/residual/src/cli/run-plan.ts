@@ -48,6 +48,8 @@ export interface RunPlan {
   readonly quantize?: QuantizePlan;
   /** Files beside the history. */
   readonly logs: readonly ('csv' | 'tensorboard')[];
+  /** The folder of the run that was pruned or clustered, to be compared with at the end. */
+  readonly compressedFrom?: string;
   /** Another backend would round differently, so a run keeps its own. */
   readonly backend: string;
   /** Of the machine that began the run; empty until it begins. */

@@ -9,6 +9,8 @@ import { closeSplits, type Splits } from '../data/dataset.ts';
 import { evaluate } from '../evaluate/metrics.ts';
 import { count, percent, plural } from '../evaluate/report-format.ts';
 import { writeError } from '../models/files.ts';
+import type { ModelInfo } from '../models/info.ts';
+import { loadModel } from '../models/saved-model.ts';
 import { modelOf, trainOptionsOf, viewsOf } from '../recipe/build.ts';
 import type { Callback } from '../train/callbacks/callback.ts';
 import { csvLog } from '../train/callbacks/log.ts';
@@ -19,8 +21,10 @@ import type { TrainOptions } from '../train/options.ts';
 import { type TrainResult, train as trainModel } from '../train/train.ts';
 import { startBackend } from './backend.ts';
 import { CommandError, UsageError, type Values } from './command.ts';
+import type { CompareOptions, Compression } from './compression-table.ts';
 import { runsFolder } from './defaults.ts';
 import { diagnoseRun, diagnosisLines } from './diagnosis.ts';
+import { imagesText, type SplitName } from './evaluation-data.ts';
 import { catchInterrupt, interruptedCode } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
 import { type Learner, learnerOf } from './quantize-network.ts';
@@ -239,6 +243,14 @@ async function finish(
   const measured = learner?.network.model ?? model;
   const evaluation = await evaluate(measured, dataset, options);
   const tta = viewsOf(plan.recipe);
+  const comparison = await comparisonOf(plan, { model, info: result.info }, dataset, split, {
+    signal,
+    backend,
+    accuracyAfter: evaluation.accuracy,
+    onProgress: (text) => {
+      if (values.quiet !== true && line.isTerminal) line.update(() => style.dim(text));
+    },
+  });
   const viewed = tta && (await evaluate(measured, dataset, { ...options, tta }));
   line.clear();
   const report = await writeRunReport({
@@ -271,6 +283,7 @@ async function finish(
         seconds: result.seconds,
         parameters: model.countParams(),
         skippedFiles: skipped.length,
+        ...(comparison === undefined ? {} : { compression: comparison }),
         report,
       }),
     );
@@ -283,6 +296,10 @@ async function finish(
     for (const text of diagnosis === undefined ? [] : diagnosisLines(diagnosis, out)) tell(text);
     for (const text of nextSteps(folder, report, split, result.info.classes, samples, plan, out)) tell(text);
   }
+  if (comparison !== undefined) {
+    const { compressionLines } = await import('./compression-table.ts');
+    for (const text of [...compressionLines(comparison, out), '']) tell(text);
+  }
   if (viewed !== undefined) {
     tell(
       `with ${tta?.flip === true ? 'mirrored' : 'moved'} views averaged, ${split} accuracy ${percent(viewed.accuracy, 2)}`,
@@ -293,6 +310,25 @@ async function finish(
   tell(out.bold(`${split} accuracy ${percent(evaluation.accuracy)}${how}`));
   tell(folder);
   return 0;
+}
+
+/** Of a run that was pruned or clustered: what it was and is. Undefined for others, and where what it was is gone. */
+async function comparisonOf(
+  { compressedFrom }: RunPlan,
+  after: { readonly model: LayersModel; readonly info: ModelInfo },
+  dataset: Splits['train'],
+  split: SplitName,
+  options: CompareOptions,
+): Promise<Compression | undefined> {
+  if (compressedFrom === undefined || !existsSync(join(compressedFrom, 'model.json'))) return undefined;
+  // Other runs have no need of the formats and runtimes that it measures with.
+  const { compare } = await import('./compression-table.ts');
+  const before = await loadModel(compressedFrom);
+  try {
+    return await compare(before, after, dataset, imagesText(dataset, split), options);
+  } finally {
+    before.model.dispose();
+  }
 }
 
 /** The images that the result is measured on: the test's, or what was held out, or, for want of both, the training's. */

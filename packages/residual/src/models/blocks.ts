@@ -4,6 +4,7 @@
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { batchNormalization } from './batch-normalization.ts';
+import { ModelError } from './errors.ts';
 import { heNormalFanIn, heNormalFanOut, seedOf, torchLinear } from './initializers.ts';
 
 /**
@@ -13,6 +14,9 @@ import { heNormalFanIn, heNormalFanOut, seedOf, torchLinear } from './initialize
  * - `keras`: convolutions with bias, SAME padding, BN with ε 1e-3 and momentum 0.99, He initialisation by fan-in.
  */
 export type Convention = 'torchvision' | 'keras';
+
+/** Filters of convolutions by their names, where they are not the regular ones: of a network whose channels were pruned. */
+export type Widths = Readonly<Record<string, number>>;
 
 export interface NormOptions {
   /** Start with a γ of 0. Default false. */
@@ -27,14 +31,17 @@ export interface NormOptions {
 export class LayerMaker {
   readonly convention: Convention;
   readonly seed: number;
+  private readonly widths: Widths;
 
-  constructor(convention: Convention, seed: number) {
+  constructor(convention: Convention, seed: number, widths: Widths = {}) {
     this.convention = convention;
     this.seed = seed;
+    this.widths = widths;
   }
 
   /** A convolution that gives ⌈size / stride⌉ pixels in either convention. */
-  conv(name: string, x: SymbolicTensor, filters: number, kernelSize: number, strides: number): SymbolicTensor {
+  conv(name: string, x: SymbolicTensor, regular: number, kernelSize: number, strides: number): SymbolicTensor {
+    const filters = this.widths[name] ?? regular;
     const seed = seedOf(this.seed, `${name}/kernel`);
     const torch = this.convention === 'torchvision';
     // At stride 1, SAME pads (kernel − 1) / 2 on every side, as PyTorch does; at stride 2 it pads less before than after.
@@ -67,6 +74,10 @@ export class LayerMaker {
   }
 
   add(name: string, a: SymbolicTensor, b: SymbolicTensor): SymbolicTensor {
+    const [left, right] = [channelsOf(a), channelsOf(b)];
+    if (left !== right) {
+      throw new ModelError(`widths: what ${name} adds up must have as many channels, received ${left} and ${right}`);
+    }
     return tfl.layers.add({ name }).apply([a, b]) as SymbolicTensor;
   }
 
@@ -109,6 +120,8 @@ export interface BlockOptions {
   readonly name: string;
   readonly filters: number;
   readonly stride: number;
+  /** The shortcut is a convolution, for the block changes the shape of a regular network. */
+  readonly projects: boolean;
   /** Start with a last γ of 0, so that the block begins as the identity (P. Goyal et al., arXiv 1706.02677, 5.1). */
   readonly zeroInit: boolean;
 }
@@ -122,13 +135,13 @@ export interface Block {
 /** Two 3×3 convolutions. */
 const basic: Block = {
   expansion: 1,
-  build(make, x, { name, filters, stride, zeroInit }) {
+  build(make, x, { name, filters, stride, projects, zeroInit }) {
     let y = make.conv(`${name}.conv1`, x, filters, 3, stride);
     y = make.norm(`${name}.bn1`, y);
     y = make.relu(`${name}.relu1`, y);
     y = make.conv(`${name}.conv2`, y, filters, 3, 1);
     y = make.norm(`${name}.bn2`, y, { zero: zeroInit });
-    y = make.add(`${name}.add`, y, shortcut(make, x, name, filters, stride));
+    y = make.add(`${name}.add`, y, projects ? shortcut(make, x, name, filters, stride) : x);
     return make.relu(`${name}.relu2`, y);
   },
 };
@@ -136,7 +149,7 @@ const basic: Block = {
 /** 1×1 to narrow, 3×3, 1×1 to widen by 4; the stride sits in the 3×3, as in torchvision ("ResNet v1.5"). */
 const bottleneck: Block = {
   expansion: 4,
-  build(make, x, { name, filters, stride, zeroInit }) {
+  build(make, x, { name, filters, stride, projects, zeroInit }) {
     let y = make.conv(`${name}.conv1`, x, filters, 1, 1);
     y = make.norm(`${name}.bn1`, y);
     y = make.relu(`${name}.relu1`, y);
@@ -145,16 +158,15 @@ const bottleneck: Block = {
     y = make.relu(`${name}.relu2`, y);
     y = make.conv(`${name}.conv3`, y, filters * 4, 1, 1);
     y = make.norm(`${name}.bn3`, y, { zero: zeroInit });
-    y = make.add(`${name}.add`, y, shortcut(make, x, name, filters * 4, stride));
+    y = make.add(`${name}.add`, y, projects ? shortcut(make, x, name, filters * 4, stride) : x);
     return make.relu(`${name}.relu3`, y);
   },
 };
 
 export const blocks = { basic, bottleneck } as const satisfies Record<string, Block>;
 
-/** The input itself, or a 1×1 convolution of it where the block changes its shape. */
+/** A 1×1 convolution of the input, of the shape that the block gives. */
 function shortcut(make: LayerMaker, x: SymbolicTensor, name: string, filters: number, stride: number): SymbolicTensor {
-  if (stride === 1 && channelsOf(x) === filters) return x;
   const y = make.conv(`${name}.downsample.0`, x, filters, 1, stride);
   return make.norm(`${name}.downsample.1`, y);
 }

@@ -4,7 +4,7 @@
 import type { SymbolicTensor } from '@tensorflow/tfjs-layers';
 import * as tfl from '@tensorflow/tfjs-layers';
 import type { ImageShape } from '../data/dataset.ts';
-import { blocks, type Convention, LayerMaker } from './blocks.ts';
+import { blocks, type Convention, LayerMaker, type Widths } from './blocks.ts';
 import { ModelError } from './errors.ts';
 import { preactivationTrunk } from './preactivation.ts';
 
@@ -45,6 +45,11 @@ export interface ResNetOptions {
   readonly preactivation?: boolean;
   /** Filters of the first stage; the others double it. Default 64. */
   readonly width?: number;
+  /**
+   * Filters of single convolutions by their names, e.g. `{ 'layer1.0.conv1': 48 }`: a network whose channels were
+   * pruned. Convolutions whose results are added up must have as many. Default: all are regular.
+   */
+  readonly widths?: Widths;
   /** Of the starting weights: the same seed gives the same weights, bit for bit. Default 0. */
   readonly seed?: number;
   /** Default `softmax`: probabilities. `linear` gives logits. */
@@ -65,22 +70,26 @@ export function resnet(variant: ResNetVariant, options: ResNetOptions): tfl.Laye
   const { block: blockName, layers }: Variant = resnetVariants[variant];
   const stemKind = options.stem ?? stemFor(inputShape);
   const block = blocks[blockName];
-  const make = new LayerMaker(convention, seed);
+  const make = new LayerMaker(convention, seed, options.widths);
 
   const input = tfl.input({ shape: [...inputShape], name: 'input' });
   if (options.preactivation) {
     const features = preactivationTrunk(make, input, { block: blockName, layers, width, stem: stemKind });
-    return tfl.model({ inputs: input, outputs: make.head(features, classes, activation), name: variant });
+    return checkWidths(
+      tfl.model({ inputs: input, outputs: make.head(features, classes, activation), name: variant }),
+      options,
+    );
   }
   let x = stem(make, input, width, stemKind);
   layers.forEach((count, stage) => {
     for (let i = 0; i < count; i++) {
       const stride = stage > 0 && i === 0 ? 2 : 1;
       const name = `layer${stage + 1}.${i}`;
-      x = block.build(make, x, { name, filters: width * 2 ** stage, stride, zeroInit: zeroInitResidual });
+      const projects = i === 0 && (stage > 0 || block.expansion > 1);
+      x = block.build(make, x, { name, filters: width * 2 ** stage, stride, projects, zeroInit: zeroInitResidual });
     }
   });
-  return tfl.model({ inputs: input, outputs: make.head(x, classes, activation), name: variant });
+  return checkWidths(tfl.model({ inputs: input, outputs: make.head(x, classes, activation), name: variant }), options);
 }
 
 /** ResNet-18: 11,689,512 trainable parameters at 1000 classes and 3 channels (11,694,312 in the `keras` convention). */
@@ -111,6 +120,16 @@ function stem(make: LayerMaker, input: SymbolicTensor, width: number, kind: Stem
   return cifar ? x : make.maxPool('maxpool', x);
 }
 
+/** @throws ModelError for a width of no convolution */
+function checkWidths(model: tfl.LayersModel, { widths = {} }: ResNetOptions): tfl.LayersModel {
+  const convolutions = model.layers.filter((layer) => layer.getClassName() === 'Conv2D').map(({ name }) => name);
+  const unknown = Object.keys(widths).find((name) => !convolutions.includes(name));
+  if (unknown === undefined) return model;
+  throw new ModelError(
+    `${model.name}: widths must be of its convolutions, received '${unknown}'; they are ${convolutions.join(', ')}`,
+  );
+}
+
 function withDefaults(variant: string, options: ResNetOptions) {
   const {
     convention = 'torchvision',
@@ -128,6 +147,9 @@ function withDefaults(variant: string, options: ResNetOptions) {
   check(Array.isArray(inputShape) && inputShape.length === 3 && inputShape.every(positive), shapeRule, inputShape);
   check(positive(classes), 'classes must be a whole number from 1 up', classes);
   check(positive(width), 'width must be a whole number from 1 up', width);
+  for (const [name, value] of Object.entries(options.widths ?? {})) {
+    check(positive(value), `widths: ${name} must be a whole number from 1 up`, value);
+  }
   check(Number.isSafeInteger(seed) && seed >= 0, 'seed must be an integer from 0 to 2^53 - 1', seed);
   check(['torchvision', 'keras'].includes(convention), `convention must be 'torchvision' or 'keras'`, convention);
   check(['imagenet', 'cifar', undefined].includes(options.stem), `stem must be 'imagenet' or 'cifar'`, options.stem);

@@ -13,6 +13,7 @@ import { earlyStopping } from '../train/callbacks/early-stopping.ts';
 import { whyNotCached } from '../train/features/cached-run.ts';
 import { layerRates } from '../train/layer-rates.ts';
 import type { TrainOptions } from '../train/options.ts';
+import { compressionOf } from './compression.ts';
 import { type Clock, stepsOf } from './duration.ts';
 import { lossOf } from './loss.ts';
 import { optimizerOf } from './optimizer.ts';
@@ -71,19 +72,26 @@ export function trainOptionsOf(recipe: Recipe, splits: Splits, network: LayersMo
   const side = Math.min(splits.imageShape[0], splits.imageShape[1]);
   const normalize = normalizationOf(recipe, splits.imageShape[2], network)?.normalize;
   const unfreeze = training.unfreeze.map((stage) => ({ ...stage, batchNorm: model.batchNorm }));
+  const plainOptimizer = optimizerOf(
+    optimizer,
+    (rate) => scheduleOf(schedule, rate, clock),
+    (rates) => layerRates(network, rates),
+  );
+  const compression = compressionOf(recipe, clock, plainOptimizer);
+  const callbacks = [
+    ...(training.earlyStopping === 0 ? [] : [earlyStopping({ patience: training.earlyStopping })]),
+    // Last: whichever weights the others choose in the end, the rule holds for them.
+    ...(compression === undefined ? [] : [compression.callback]),
+  ];
   const options: TrainOptions = {
     epochs: training.epochs,
     batchSize: training.batch,
     seed: training.seed,
-    optimizer: optimizerOf(
-      optimizer,
-      (rate) => scheduleOf(schedule, rate, clock),
-      (rates) => layerRates(network, rates),
-    ),
+    optimizer: compression?.optimizer ?? plainOptimizer,
     ...(unfreeze.length === 0 ? {} : { unfreeze }),
     loss: lossOf(loss),
     ...averagesOf(recipe, clock),
-    ...(training.earlyStopping === 0 ? {} : { callbacks: [earlyStopping({ patience: training.earlyStopping })] }),
+    ...(callbacks.length === 0 ? {} : { callbacks }),
     ...(training.microBatch === undefined ? {} : { microBatch: training.microBatch }),
     resolution: training.resolution.map(({ until, size }) => ({ untilStep: stepsOf(until, clock), size })),
     transforms: augment.map((one) => toTransform(one, side)),
@@ -94,11 +102,13 @@ export function trainOptionsOf(recipe: Recipe, splits: Splits, network: LayersMo
 
 /** Features are computed once where that changes nothing, or where the recipe names a number of views. */
 function cachingOf(
-  { training }: Recipe,
+  { training, prune, cluster }: Recipe,
   network: LayersModel,
   options: TrainOptions,
 ): Pick<TrainOptions, 'cacheFeatures'> {
   const { cacheFeatures, views } = training;
+  // What is pruned or clustered changes, frozen or not.
+  if (prune.sparsity > 0 || cluster.clusters > 0) return {};
   const fixed = options.transforms?.length === 0;
   if (!cacheFeatures || !(fixed || views > 0) || whyNotCached(network, options) !== undefined) return {};
   return { cacheFeatures: { views: fixed ? 1 : views } };

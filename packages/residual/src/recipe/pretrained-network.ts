@@ -4,9 +4,13 @@
 import type { ResizeDetails } from '../data/dataset.ts';
 import type { ModelInfo } from '../models/info.ts';
 import { modelNames } from '../models/registry.ts';
+import type { ResNetVariant } from '../models/resnet.ts';
 import { describeModel } from '../models/saved-model.ts';
+import { needsOfVariant } from '../weights/architectures.ts';
 import { identify } from '../weights/identify.ts';
+import type { Needs } from '../weights/layers.ts';
 import { openPretrained } from '../weights/node/pretrained.ts';
+import type { Plain } from './layers.ts';
 import type { Override } from './overrides.ts';
 import { isSavedModel } from './pretrained.ts';
 
@@ -20,7 +24,7 @@ export async function networkOfWeights(given: string): Promise<readonly Override
   return Object.entries(keys).map(([key, value]) => ({ key, value, origin: `--weights ${given}` }));
 }
 
-type Keys = Readonly<Record<string, number | string | boolean | readonly number[]>>;
+type Keys = Readonly<Record<string, Plain>>;
 
 async function ofSavedModel(folder: string): Promise<Keys> {
   const { info, weights } = await describeModel(folder);
@@ -46,21 +50,43 @@ function details({ crop = 1, interpolation }: ResizeDetails): Keys {
 }
 
 /** Read off the weights, which bear the names that `resnet` gives them. */
-function network(
-  { architecture }: ModelInfo,
-  weights: readonly { readonly name: string; readonly shape: readonly number[] }[],
-): Keys {
+function network({ architecture }: ModelInfo, weights: readonly NamedShape[]): Keys {
   if (!(modelNames as readonly string[]).includes(architecture)) return {};
   const first = weights.some(({ name }) => name === 'conv0/kernel') ? 'conv0' : 'conv1';
   const kernel = weights.find(({ name }) => name === `${first}/kernel`);
   if (kernel === undefined) return { 'model.name': architecture };
+  const [size, , channels = 1, width = 64] = kernel.shape;
+  const stem = size === 7 ? 'imagenet' : 'cifar';
+  const convention = weights.some(({ name }) => name === `${first}/bias`) ? 'keras' : 'torchvision';
+  const preactivation = first === 'conv0';
+  const regular = { width, channels, classes: 1, stem, convention, preactivation } as const;
   return {
     'model.name': architecture,
-    'model.width': kernel.shape.at(-1) ?? 64,
-    'model.stem': kernel.shape[0] === 7 ? 'imagenet' : 'cifar',
-    'model.convention': weights.some(({ name }) => name === `${first}/bias`) ? 'keras' : 'torchvision',
-    'model.preactivation': first === 'conv0',
+    'model.width': width,
+    'model.widths': widthsOf(needsOfVariant(architecture as ResNetVariant, regular), weights),
+    'model.stem': stem,
+    'model.convention': convention,
+    'model.preactivation': preactivation,
   };
+}
+
+/** The filters of every convolution, where any are not the regular ones; null takes such a list away. */
+function widthsOf({ layers }: Needs, weights: readonly NamedShape[]): Readonly<Record<string, number>> | null {
+  const shapes = new Map(weights.map(({ name, shape }) => [name, shape]));
+  let pruned = false;
+  const widths = layers.flatMap(({ name, kind, shapes: regular }) => {
+    if (kind !== 'conv') return [];
+    const filters = shapes.get(`${name}/kernel`)?.at(-1);
+    if (filters === undefined) return [];
+    pruned ||= filters !== regular.get('kernel')?.at(-1);
+    return [[name, filters] as const];
+  });
+  return pruned ? Object.fromEntries(widths) : null;
+}
+
+interface NamedShape {
+  readonly name: string;
+  readonly shape: readonly number[];
 }
 
 /** A file tells by its tensors; the registry knows besides which pictures it is for. */

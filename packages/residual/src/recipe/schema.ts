@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { modelNames } from '../models/registry.ts';
 import { batchNormChoices } from '../models/transfer/freeze.ts';
+import { clusterSection, pruneSection } from './compression.ts';
 import { choice, duration, flag, number, text, whole } from './kinds.ts';
 import { lossSection } from './loss.ts';
 import { optimizerSection } from './optimizer.ts';
@@ -64,6 +65,13 @@ const model = z.strictObject({
     'imagenet',
   ]).exactOptional(),
   width: whole('filters of the first stage', { min: 1, max: 4096 }).default(64),
+  widths: z
+    .record(z.string(), whole('', { min: 1, max: 65_536 }))
+    .meta({
+      rule: 'filters by names of convolutions, as { layer1.0.conv1: 48 }',
+      help: 'filters of single convolutions, where channels were pruned',
+    })
+    .exactOptional(),
   convention: choice('whose details the network follows', ['torchvision', 'keras']).default('torchvision'),
   preactivation: flag('normalise before each convolution, not after it').default(false),
   zeroInitResidual: flag('start each block as the identity').default(false),
@@ -149,6 +157,8 @@ const sections = z.strictObject({
   schedule: scheduleSection.prefault({ name: 'constant' }),
   ema: ema.prefault({}),
   lookahead: lookahead.prefault({}),
+  prune: pruneSection.prefault({}),
+  cluster: clusterSection.prefault({}),
   training: training.prefault({}),
   evaluation: evaluation.prefault({}),
   search: z
@@ -161,10 +171,13 @@ const sections = z.strictObject({
 });
 
 /** A whole recipe. */
-export const recipeSchema = sections.superRefine(({ data, schedule, training }, context) => {
+export const recipeSchema = sections.superRefine(({ data, schedule, prune, cluster, training }, context) => {
   const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
   if ((data.validation ?? 0) + data.test >= 1) {
     refuse(['data', 'test'], 'must leave images to train on: less than 1 together with validation');
+  }
+  if (prune.sparsity > 0 && cluster.clusters > 0) {
+    refuse(['cluster', 'clusters'], 'must be 0 while weights are pruned: prune first, then cluster what came of it');
   }
   if ('warmup' in schedule && typeof schedule.warmup === 'number' && schedule.warmup >= training.epochs) {
     refuse(['schedule', 'warmup'], `must be less than the ${training.epochs} epochs`);

@@ -303,6 +303,7 @@ class Loop {
     const { position, settings } = this;
     const step = position.step + 1;
     await this.probe(step, batch);
+    await this.callbacks.beforeStep();
     const learningRate = rateOf(settings.optimizer);
     this.step ??= trainingStep(this.model, stepOptions(settings, this.averages, position.microBatch));
     const { resolution = [] } = settings.options;

@@ -111,7 +111,8 @@ function joined(first: Norm, second: Norm): Norm {
 }
 
 function narrow({ node, weights, bias }: Wide): Linear {
-  const rounded = { shape: weightsOf(node).shape, values: Float32Array.from(weights) };
+  // Plus 0: what was pruned stays 0, and not −0 where a scale is negative.
+  const rounded = { shape: weightsOf(node).shape, values: Float32Array.from(weights, (weight) => weight + 0) };
   const offsets = { shape: node.bias.shape, values: Float32Array.from(bias) };
   return node.op === 'dense'
     ? { ...node, weights: rounded, bias: offsets }

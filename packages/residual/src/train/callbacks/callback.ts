@@ -60,6 +60,11 @@ export interface Callback {
   getState?(): Json;
   setState?(state: Json): void;
   onTrainBegin?(run: CallbackRun): void | Promise<void>;
+  /**
+   * Before each step, when all updates before it are made: on every path of a run it sees the same weights, and may change
+   * them. Reading them costs the overlap of two steps.
+   */
+  beforeStep?(run: CallbackRun): void | Promise<void>;
   onStep?(event: StepEvent, run: CallbackRun): void | Promise<void>;
   /** After the validation; before the checkpoint, so that its state counts this epoch. */
   onEpoch?(event: EpochEvent, run: CallbackRun): void | Promise<void>;

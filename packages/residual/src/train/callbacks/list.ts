@@ -45,6 +45,10 @@ export class CallbackList {
     for (const callback of this.callbacks) await callback.onTrainBegin?.(run);
   }
 
+  async beforeStep(): Promise<void> {
+    for (const callback of this.callbacks) await callback.beforeStep?.(this.begun());
+  }
+
   async step(event: StepEvent): Promise<void> {
     for (const callback of this.callbacks) await callback.onStep?.(event, this.begun());
   }

@@ -56,7 +56,8 @@ class Adapter extends tfl.CustomCallback {
           epoch = index + 1;
           batch = 0;
         },
-        onBatchBegin() {
+        async onBatchBegin() {
+          await list.beforeStep();
           rate = rateOf(optimizer());
         },
         async onBatchEnd(_, logs = {}) {
