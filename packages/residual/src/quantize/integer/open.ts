@@ -4,6 +4,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Constant, constantsOf, type InferenceGraph, shapesOf, sizeOf } from '../../export/graph/graph.ts';
 import { applyNode, checkRun, type RunningGraph } from '../../export/graph/run.ts';
+import { traced } from '../../models/traced.ts';
 import type { Quantization } from '../parameters.ts';
 import { wordsOf } from './packing.ts';
 import { type Constants, runKernel, type Step, stepOf } from './steps.ts';
@@ -57,8 +58,8 @@ export function openIntegers(graph: InferenceGraph, quantization: Quantization):
   );
   const size = sizeOf(graph.input.shape);
 
-  function compute(images: Float32Array | Uint8Array, wanted: readonly string[]): tf.Tensor[] {
-    const batch = images.length / size;
+  function compute(given: tf.Tensor, wanted: readonly string[]): tf.Tensor[] {
+    const batch = given.shape[0] ?? 0;
     const values = new Map<string, Held>();
     const shapeOf = (name: string) => [batch, ...(shapes.get(name) ?? [])];
     const held = (name: string): Held => {
@@ -83,9 +84,7 @@ export function openIntegers(graph: InferenceGraph, quantization: Quantization):
       value.floats ??= runKernel('Int8Dequantize', { x: value.integers as tf.Tensor, parameters: of(name) }, { shape });
       return value.floats;
     };
-    values.set(graph.input.name, {
-      floats: tf.tensor(Float32Array.from(images), shapeOf(graph.input.name), 'float32'),
-    });
+    values.set(graph.input.name, { floats: given });
     for (const node of graph.nodes) {
       const step = steps.get(node.name);
       if (step === undefined) {
@@ -103,11 +102,19 @@ export function openIntegers(graph: InferenceGraph, quantization: Quantization):
     });
   }
 
+  const outputOf = traced(
+    (given: tf.Tensor) => compute(given, [graph.output])[0] as tf.Tensor,
+    () => kept,
+  );
   return {
     graph,
     async run(images, wanted = [graph.output]) {
       checkRun(graph, images, wanted);
-      const outputs = tf.tidy(() => compute(images, wanted));
+      const outputs = tf.tidy(() => {
+        const given = tf.tensor(Float32Array.from(images), [images.length / size, ...graph.input.shape], 'float32');
+        const all = wanted.length === 1 && wanted[0] === graph.output;
+        return all ? [outputOf(given)] : compute(given, wanted);
+      });
       try {
         const all = await Promise.all(outputs.map((tensor) => tensor.data()));
         return new Map(all.map((numbers, i) => [wanted[i], numbers as Float32Array]));
