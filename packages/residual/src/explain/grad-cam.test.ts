@@ -10,8 +10,8 @@ import { networkOf } from '../models/network.ts';
 import { resnet18 } from '../models/resnet.ts';
 import { gradCam, type HeatMap } from './grad-cam.ts';
 
-const picture = (shape: readonly number[], seed = 3) =>
-  tf.randomNormal([1, ...shape], 0, 1, 'float32', seed) as tf.Tensor4D;
+const picture = (shape: readonly [number, number, number]) =>
+  tf.randomNormal<tf.Rank.R4>([1, ...shape], 0, 1, 'float32', 3);
 
 /** The map in units of the logit against `expected`, within `tolerance` of the largest value. */
 function assertMap({ values, peak }: HeatMap, expected: ArrayLike<number>, tolerance: number): void {
@@ -47,7 +47,7 @@ function network(options: Partial<Parameters<typeof resnet18>[0]> = {}): tfl.Lay
   const model = resnet18({ inputShape: [16, 16, 3], classes: 4, width: 4, seed: 5, ...options });
   model.setWeights(
     model.weights.map((weight, i) => {
-      const { shape, name } = weight.read() as tf.Tensor & { name: string };
+      const { shape } = weight.read();
       const random = tf.randomUniform([...shape], 0.5, 1.5, 'float32', i + 1);
       if (/moving_variance|gamma/.test(weight.name)) return random;
       return /beta|moving_mean/.test(weight.name) ? tf.sub(random, 1) : (weight.read() as tf.Tensor);
