@@ -37,9 +37,9 @@ before(async () => {
   const { images } = await unseen.read(Int32Array.of(first));
   const grey = sharp(Uint8Array.from(images), { raw: { width: 28, height: 28, channels: 1 } });
   boot = await grey.extend({ left: 14, right: 14, background: '#777' }).png().toBuffer();
-  expected = await answer(clothes, boot, true, null);
+  expected = await answer(clothes, boot);
   const tiny = resnet18({ inputShape: [28, 28, 1], classes: 10, width: 4 });
-  server = await startServer({ clothes, 'a/b file': { ...clothes, model: tiny, explains: false } });
+  server = await startServer({ clothes, 'exported.file': { ...clothes, model: tiny, explains: false } });
   browser = await launch('--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream');
 });
 
@@ -50,6 +50,8 @@ after(async () => {
 
 interface Visit {
   readonly page: Page;
+  /** The addresses that the page asked for. */
+  readonly asked: readonly string[];
   /** Fails where the page asked another origin, broke its own policy, or complained. */
   end(): Promise<void>;
 }
@@ -71,6 +73,7 @@ async function visit(
   });
   const page = await context.newPage();
   const faults: string[] = [];
+  const asked: string[] = [];
   page.on('console', (message) => {
     // A refusal of the server's is reported by the browser too, and is part of some tests.
     if (['error', 'warning'].includes(message.type()) && !/status of 4\d\d/.test(message.text()))
@@ -78,11 +81,13 @@ async function visit(
   });
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('request', (request) => {
+    asked.push(request.url());
     if (!request.url().startsWith(origin) && !request.url().startsWith('blob:')) faults.push(`asked ${request.url()}`);
   });
   await page.goto(origin + path);
   return {
     page,
+    asked,
     async end() {
       await context.close();
       assert.deepEqual(faults, []);
@@ -198,7 +203,7 @@ test('a picture is dropped: its classes, and a heat map over the part that the n
 });
 
 test('all of it by keyboard: another class explained, the map fainter and off, another model', { skip }, async () => {
-  const { page, end } = await visit(server.origin, { dark: true });
+  const { page, asked, end } = await visit(server.origin, { dark: true });
   await hand(page, 'paste', boot, 'image.png', 'image/png');
   await answered(page, 'Ankle boot');
   const second = page.locator('button.row').nth(1);
@@ -209,10 +214,10 @@ test('all of it by keyboard: another class explained, the map fainter and off, a
   await page.getByText(`Bright is what speaks for ${name}.`).waitFor();
   assert.equal(await second.getAttribute('aria-pressed'), 'true');
   assert.notDeepEqual(await heatOf(page), before);
-  const asked = `clothes:explain?${new URLSearchParams({ top: '25', class: name })}`;
+  const question = `clothes:explain?${new URLSearchParams({ top: '25', class: name })}`;
   assert.ok(
-    server.asked.some((line) => line.endsWith(asked)),
-    `${asked} is not among ${server.asked}`,
+    asked.some((address) => address.endsWith(question)),
+    `${question} is not among ${asked}`,
   );
 
   const opacity = () => page.locator('canvas.heat').evaluate((canvas: HTMLElement) => Number(canvas.style.opacity));
@@ -231,7 +236,7 @@ test('all of it by keyboard: another class explained, the map fainter and off, a
 
   await page.getByLabel('Model').focus();
   await page.keyboard.press('ArrowDown');
-  await page.locator('.right:not(.busy) .facts', { hasText: 'a/b file, version 1' }).waitFor();
+  await page.locator('.right:not(.busy) .facts', { hasText: 'exported.file, version 1' }).waitFor();
   await page.getByText('An exported file cannot say why').waitFor();
   assert.equal(await page.locator('canvas.heat, button.row').count(), 0);
   await page.getByRole('button', { name: 'Show all 10 classes' }).click();

@@ -1,7 +1,9 @@
 /** For tests of the page: a server with its files and, behind them, real answers of a real network. */
 
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { decodeImage } from '../../data/node/decode.ts';
@@ -9,7 +11,7 @@ import { finishBatch } from '../../data/produce.ts';
 import { gradCam } from '../../explain/grad-cam.ts';
 import { predict } from '../../models/inference.ts';
 import type { ModelInfo } from '../../models/info.ts';
-import { readPage } from './page.ts';
+import { pageHeaders } from './policy.ts';
 
 export interface ServedModel {
   readonly model: LayersModel;
@@ -20,21 +22,29 @@ export interface ServedModel {
 
 export interface TestServer {
   readonly origin: string;
-  /** What has been asked for, e.g. `POST /v1/classify?model=a`. */
-  readonly asked: readonly string[];
   close(): Promise<void>;
 }
 
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+function pageFile(path: string): Uint8Array {
+  return readFileSync(join(import.meta.dirname, 'dist', normalize(path === '/' ? '/index.html' : path)));
+}
+
 export async function startServer(models: Readonly<Record<string, ServedModel>>, token = ''): Promise<TestServer> {
-  const files = await readPage();
-  const asked: string[] = [];
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
-    asked.push(`${request.method} ${request.url}`);
     const json = (status: number, body: object) =>
       response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
-    const file = files.get(pathname);
-    if (file !== undefined) return response.writeHead(200, file.headers).end(file.body);
+    if (!pathname.startsWith('/v1/')) {
+      const type = types[extname(pathname)] ?? types['.html'];
+      return response.writeHead(200, { ...pageHeaders, 'Content-Type': type }).end(pageFile(pathname));
+    }
     if (token !== '' && request.headers.authorization !== `Bearer ${token}`) {
       return json(401, { error: 'a bearer token is needed' });
     }
@@ -63,7 +73,6 @@ export async function startServer(models: Readonly<Record<string, ServedModel>>,
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    asked,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -72,7 +81,7 @@ export async function startServer(models: Readonly<Record<string, ServedModel>>,
 }
 
 /** Class probabilities, most probable first, and the heat map of the class named, or the first. */
-export async function answer({ model, info }: ServedModel, bytes: Uint8Array, explain: boolean, name: string | null) {
+export async function answer({ model, info }: ServedModel, bytes: Uint8Array, explain = true, name?: string | null) {
   const start = performance.now();
   const { inputShape, resize, crop, interpolation } = info.preprocessing;
   const [height, width, channels] = inputShape;
@@ -90,7 +99,7 @@ export async function answer({ model, info }: ServedModel, bytes: Uint8Array, ex
   const milliseconds = performance.now() - start;
   if (!explain) return { classes, milliseconds };
   const image = tf.tensor4d(images, [1, ...inputShape]);
-  const map = await gradCam(model, image, name === null ? undefined : info.classes.indexOf(name));
+  const map = await gradCam(model, image, name ? info.classes.indexOf(name) : undefined);
   image.dispose();
   const { classIndex, width: columns, height: rows, values } = map;
   const heatmap = { width: columns, height: rows, values: Array.from(values) };
