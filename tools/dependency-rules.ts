@@ -55,6 +55,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'prune',
       'cluster',
       'evaluate',
+      'explain',
       'doctor',
       'weights',
       'export/graph',
