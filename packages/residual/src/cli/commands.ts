@@ -9,6 +9,7 @@ import { exportCommand } from './export.ts';
 import { finetuneCommand } from './finetune.ts';
 import { predictCommand } from './predict.ts';
 import { recipesCommand } from './recipes.ts';
+import { serveCommand } from './serve.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
@@ -24,6 +25,7 @@ export const commands = [
   tuneCommand,
   evaluateCommand,
   predictCommand,
+  serveCommand,
   exportCommand,
   verifyCommand,
   summaryCommand,
