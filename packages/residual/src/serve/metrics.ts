@@ -99,7 +99,7 @@ export class Metrics {
     gauge('residual_queue_bound', 'The most that may wait', () => queueBound);
     gauge('residual_body_bytes', 'Bytes set aside for requests that are received or worked on', bodyBytes);
     gauge('residual_engine_bytes', 'Memory of the compute engine that is in use', engineBytes);
-    gauge('residual_tensors', 'Tensors that live', () => tf.memory().numTensors);
+    gauge('residual_tensors', 'Tensors that live', () => tf.engine().state.numTensors);
   }
 
   request(protocol: string, model: string, code: number, seconds: number): void {
@@ -127,8 +127,9 @@ export class Metrics {
   }
 }
 
-/** Of the backend that compiles; others do not say. */
+/** Of the backend that compiles; others tell the bytes of all tensors. */
 function engineBytes(): number {
+  if (!tf.getBackend()) return 0;
   const { wasmBytes, numBytes } = tf.memory() as { wasmBytes?: number; numBytes: number };
   return wasmBytes ?? numBytes;
 }
