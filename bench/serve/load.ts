@@ -1,5 +1,5 @@
 /** What the server costs over its engine: throughput on real JPEGs under load, p99 at half of that load, and one request on
- *  an idle server: `npx node bench/serve/load.ts [--size 224] [--rounds 3] [--seconds 8]`. Server and engine take turns.
+ *  an idle server: `npx node bench/serve/load.ts [--size 224] [--rounds 3] [--pictures 320]`. Server and engine take turns.
  *  Processor time per picture is told beside it: on a busy machine it is the fairer measure, best with `--threads 1`. */
 
 import { fork } from 'node:child_process';
@@ -15,14 +15,14 @@ const { values } = parseArgs({
   options: {
     size: { type: 'string', default: '224' },
     rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '8' },
+    pictures: { type: 'string', default: '320' },
     batch: { type: 'string', default: '16' },
     connections: { type: 'string', default: '48' },
     decoders: { type: 'string', default: '2' },
     threads: { type: 'string', default: String(availableParallelism()) },
   },
 });
-const { size, rounds, seconds, batch, connections } = Object.fromEntries(
+const { size, rounds, pictures, batch, connections } = Object.fromEntries(
   Object.entries(values).map(([name, value]) => [name, Number(value)]),
 ) as Record<keyof typeof values, number>;
 
@@ -57,9 +57,11 @@ const requests = jpegs.map((body) => ({
   headers: { 'content-type': 'image/jpeg' },
   body,
 }));
-const load = (options: object) => autocannon({ url: server.url, requests, duration: seconds, timeout: 60, ...options });
+const load = (options: object) => autocannon({ url: server.url, requests, timeout: 60, ...options });
 
-await load({ connections, duration: 2 });
+// Both begin warm: a cold server compiles itself.
+await load({ connections, amount: pictures });
+await askEngine({ pictures });
 interface Rate {
   /** Pictures a second, and milliseconds of processor time for each. */
   readonly rate: number;
@@ -67,9 +69,9 @@ interface Rate {
 }
 const rounded: { readonly engine: Rate; readonly server: Rate }[] = [];
 for (let round = 0; round < rounds; round++) {
-  const alone = await measured(engine.pid, () => askEngine({ seconds }));
+  const alone = await measured(engine.pid, () => askEngine({ pictures }));
   const served = await measured(server.process.pid, async () => {
-    const { non2xx, errors, requests: answers, duration } = await load({ connections });
+    const { non2xx, errors, requests: answers, duration } = await load({ connections, amount: pictures });
     if (non2xx > 0 || errors > 0) throw new Error(`${non2xx} refusals, ${errors} errors`);
     return answers.total / duration;
   });
@@ -81,7 +83,7 @@ const whole = of(({ server: { rate } }) => rate);
 console.log(`throughput: ${(100 * of((r) => r.server.rate / r.engine.rate)).toFixed(0)} % of the engine's`);
 console.log(`processor time: ${(100 * of((r) => r.engine.cpu / r.server.cpu)).toFixed(0)} % of it is the engine's`);
 
-const half = await load({ connections: 64, overallRate: Math.max(1, Math.round(whole / 2)), duration: 2 * seconds });
+const half = await load({ connections: 64, overallRate: Math.max(1, Math.round(whole / 2)), amount: pictures });
 console.log(`half load: ${half.requests.average.toFixed(1)}/s, p50 ${half.latency.p50} ms, p99 ${half.latency.p99} ms`);
 
 const extra: number[] = [];
