@@ -20,13 +20,14 @@ export async function serve(positionals: readonly string[], values: ServeValues)
   const tokens = await readTokens(values['token-file']);
   const tls = await readTls(values);
   const backend = await startBackend(values);
-  const { host = '127.0.0.1', port = 8080, cors = [], grace = 30 } = values;
+  const { host = '127.0.0.1', port = 8080, cors = [], grace = 30, linger = 1 } = values;
   const server = await createServer({
     models,
     open: openClassifier,
     limits: limitsOf(values),
     tokens,
     origins: cors,
+    linger,
     ...(values.keep !== undefined && { keep: values.keep }),
     ...(values.reload !== undefined && { reload: values.reload }),
     ...(tls && { tls }),
@@ -44,10 +45,13 @@ export async function serve(positionals: readonly string[], values: ServeValues)
   }
   const signal = await stopSignal();
   server.app.log.info({ signal }, 'stopping: what was accepted is answered');
-  const late = setTimeout(() => {
-    server.app.log.error(`not everything was answered within ${grace} seconds`);
-    process.exit(1);
-  }, grace * 1000).unref();
+  const late = setTimeout(
+    () => {
+      server.app.log.error(`not everything was answered within ${grace} seconds`);
+      process.exit(1);
+    },
+    (linger + grace) * 1000,
+  ).unref();
   await server.close();
   clearTimeout(late);
   return 0;

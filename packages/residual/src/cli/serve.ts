@@ -97,6 +97,15 @@ export const serveOptions = {
   'tls-cert': { kind: 'text', value: 'FILE', help: 'certificate chain (PEM), for HTTPS', group: 'Access' },
   'tls-key': { kind: 'text', value: 'FILE', help: 'its private key (PEM)', group: 'Access' },
   cors: { kind: 'text', value: 'ORIGIN', many: true, help: 'whose pages may ask; * for all', group: 'Access' },
+  linger: {
+    kind: 'number',
+    value: 'SECONDS',
+    min: 0,
+    max: 600,
+    help: 'that it still takes requests when told to stop, until balancers have noticed',
+    default: 1,
+    group: 'Machine',
+  },
   grace: {
     kind: 'number',
     value: 'SECONDS',

@@ -42,6 +42,8 @@ export interface ServerOptions extends AccessOptions {
   readonly keep?: number;
   /** Seconds between two looks for new versions; 0 for never. Default 2. */
   readonly reload?: number;
+  /** Seconds for which it still takes connections when it is closed, while it says that it is not ready. Default 0. */
+  readonly linger?: number;
   /** Explains answers. Default: `:explain` is not offered. */
   readonly gradCam?: GradCam;
   /** PEM texts. Default: plain HTTP. */
@@ -67,7 +69,7 @@ export interface InferenceServer {
  */
 export async function createServer(options: ServerOptions): Promise<InferenceServer> {
   const limits: Limits = { ...defaultLimits, ...options.limits };
-  const { reload = 2, keep = 2, gradCam, tls } = options;
+  const { reload = 2, keep = 2, linger = 0, gradCam, tls } = options;
   const app = makeApp(limits, options.logger ?? false, tls);
   const budget = new BodyBudget(limits.maxBodies);
   const batcher = new Batcher(limits);
@@ -122,6 +124,7 @@ export async function createServer(options: ServerOptions): Promise<InferenceSer
       draining = true;
       closing ??= (async () => {
         clearInterval(watcher);
+        await new Promise((resolve) => setTimeout(resolve, linger * 1000));
         await app.close();
         await store.close();
       })();

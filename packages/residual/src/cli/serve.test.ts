@@ -1,0 +1,191 @@
+/** `residual serve` as users run it: a run's answers are those of `residual predict` in every protocol, a new version takes
+ *  over, SIGTERM ends it; mistakes are one line. */
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import '@tensorflow/tfjs-backend-cpu';
+import { connect } from '../client/index.ts';
+import { decodeImage } from '../data/node/decode.ts';
+import { inferenceGraph } from '../export/graph/from-model.ts';
+import { writeOnnx } from '../export/onnx/write.ts';
+import { resnet18 } from '../models/resnet.ts';
+import { saveModel } from '../models/saved-model.ts';
+import { residual, temporaryFolder } from './testing.ts';
+
+const picture = join(import.meta.dirname, '..', 'data', 'node', 'fixtures', 'picture.png');
+let folder = '';
+let run = '';
+let exported = '';
+
+const info = {
+  format: 'residual/1',
+  architecture: 'resnet18',
+  classes: ['a', 'b', 'c'],
+  preprocessing: {
+    inputShape: [8, 8, 3],
+    resize: 'cover',
+    crop: 0.9,
+    mean: [0.5, 0.4, 0.3],
+    std: [0.2, 0.3, 0.25],
+  },
+} as const;
+
+before(async () => {
+  folder = await temporaryFolder();
+  for (const seed of [1, 2]) {
+    const model = resnet18({ inputShape: [8, 8, 3], classes: 3, width: 2, seed });
+    await saveModel(model, info, join(folder, `run-${seed}`));
+    if (seed === 1) await writeFile(join(folder, 'tiny.onnx'), writeOnnx(await inferenceGraph(model, info), {}));
+    model.dispose();
+  }
+  [run, exported] = [join(folder, 'run-1'), join(folder, 'tiny.onnx')];
+});
+
+after(() => rm(folder, { recursive: true }));
+
+interface Started {
+  readonly url: string;
+  readonly child: ChildProcess;
+}
+
+async function serve(...args: string[]): Promise<Started> {
+  const main = join(import.meta.dirname, 'main.ts');
+  const own = [
+    'serve',
+    '--backend',
+    'cpu',
+    '--port',
+    '0',
+    '--max-batch',
+    '2',
+    '--linger',
+    '0',
+    '--log-level',
+    'silent',
+  ];
+  const child = spawn(process.execPath, [main, ...own, ...args], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  let text = '';
+  for await (const data of child.stderr) {
+    text += data;
+    const [, url] = / at (http:\S+)/.exec(text) ?? [];
+    if (url !== undefined) return { url, child };
+  }
+  throw new Error(text);
+}
+
+/** What `residual predict` says, by class. */
+async function predicted(model: string): Promise<Readonly<Record<string, number>>> {
+  const { stdout } = await residual(['predict', model, picture, '--json', '--backend', 'cpu']);
+  const { predictions } = JSON.parse(stdout).predictions[0] as {
+    predictions: { class: string; probability: number }[];
+  };
+  return Object.fromEntries(predictions.map(({ class: name, probability }) => [name, probability]));
+}
+
+test('every protocol and the client answer as predict does; a new version takes over; SIGTERM ends it', async (t) => {
+  const versions = join(folder, 'versions');
+  await cp(run, join(versions, '1'), { recursive: true });
+  const { url, child } = await serve(`net=${versions}`, exported, '--reload', '0.1');
+  t.after(() => child.kill('SIGKILL'));
+  const bytes = await readFile(picture);
+  const post = async (path: string, body: unknown) =>
+    (await fetch(url + path, { method: 'POST', body: JSON.stringify(body) })).json() as Promise<never>;
+  const b64 = bytes.toString('base64');
+  const pixels = await decodeImage(picture, { size: 8, crop: 0.9 });
+  const normalised = Array.from(
+    pixels,
+    (byte, i) => (byte / 255 - (info.preprocessing.mean[i % 3] ?? 0)) / (info.preprocessing.std[i % 3] ?? 1),
+  );
+  const nested = Array.from({ length: 8 }, (_, y) =>
+    Array.from({ length: 8 }, (_, x) => Array.from(pixels.subarray(24 * y + 3 * x, 24 * y + 3 * x + 3))),
+  );
+  const client = connect(url);
+  for (const [name, path] of [
+    ['net', run],
+    ['tiny', exported],
+  ] as const) {
+    const expected = Object.values(Object.fromEntries(Object.entries(await predicted(path)).sort()));
+    const infer = async (input: object): Promise<number[]> => {
+      const answer = await post(`/v2/models/${name}/infer`, { inputs: [input] });
+      return (answer as { outputs: { data: number[] }[] }).outputs[0]?.data ?? [];
+    };
+    const predict = async (instance: unknown): Promise<number[]> =>
+      ((await post(`/v1/models/${name}:predict`, { instances: [instance] })) as { predictions: number[][] })
+        .predictions[0] ?? [];
+    const { classes } = await client.classify(bytes, { model: name });
+    const answers = {
+      client: classes.toSorted((x, y) => x.name.localeCompare(y.name)).map(({ probability }) => probability),
+      'TensorFlow Serving, file': await predict({ b64 }),
+      'TensorFlow Serving, pixels': await predict(nested),
+      'Open Inference, file': await infer({ name: 'image', shape: [1], datatype: 'BYTES', data: [b64] }),
+      'Open Inference, pixels': await infer({
+        name: 'image',
+        shape: [1, 8, 8, 3],
+        datatype: 'UINT8',
+        data: Array.from(pixels),
+      }),
+      'Open Inference, normalised': await infer({
+        name: 'normalised',
+        shape: [1, 8, 8, 3],
+        datatype: 'FP32',
+        data: normalised,
+      }),
+    };
+    for (const [how, answer] of Object.entries(answers)) {
+      assert.equal(answer.length, 3, how);
+      answer.forEach((value, k) => {
+        assert.ok(
+          Math.abs(value - (expected[k] ?? Number.NaN)) < 1e-6,
+          `${name}, ${how}: ${answer}, predict says ${expected}`,
+        );
+      });
+    }
+  }
+  const [first] = await client.models();
+  assert.deepEqual([first?.name, first?.version, first?.explains], ['net', 1, true]);
+  await cp(join(folder, 'run-2'), join(folder, 'aside'), { recursive: true });
+  await rename(join(folder, 'aside'), join(versions, '2'));
+  const before = await client.classify(bytes);
+  let now = before;
+  while (now.version === 1) now = await client.classify(bytes);
+  assert.notDeepEqual(now.classes, before.classes);
+  assert.deepEqual((await client.classify(bytes, { version: 1 })).classes, before.classes);
+
+  const asked = Array.from({ length: 10 }, () => client.classify(bytes));
+  await asked[0];
+  child.kill('SIGTERM');
+  await Promise.allSettled(asked);
+  const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode];
+  assert.equal(code, 0);
+});
+
+test('mistakes', async () => {
+  await mkdir(join(folder, 'empty'), { recursive: true });
+  await writeFile(join(folder, 'none.txt'), '# nothing\n');
+  const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
+    [['nowhere'], 1, /there is no run nowhere/],
+    [['empty'], 1, /is no saved model/],
+    [['run-1', 'x=run-1', 'x=run-2'], 2, /two models are named x/],
+    [['a b=run-1'], 2, /name holds letters, digits.*received 'a b'/],
+    [['run-1', '--token-file', 'none.txt'], 1, /none\.txt: holds no token/],
+    [['run-1', '--tls-cert', 'x.pem'], 2, /--tls-key is missing/],
+    [['run-1', '--tls-cert', 'x.pem', '--tls-key', 'y.pem'], 1, /x\.pem: no such file/],
+    [
+      ['run-1', '--host', '203.0.113.7', '--max-batch', '1'],
+      1,
+      /cannot listen at 203\.0\.113\.7:8080: this machine has no such address/,
+    ],
+  ];
+  const ended = await Promise.all(
+    cases.map(([args]) => residual(['serve', ...args, '--backend', 'cpu', '--log-level', 'silent'], { cwd: folder })),
+  );
+  for (const [i, [args, code, message]] of cases.entries()) {
+    assert.equal(ended[i]?.code, code, `${args}: ${ended[i]?.stderr}`);
+    assert.match(ended[i]?.stderr ?? '', message);
+    assert.doesNotMatch(ended[i]?.stderr ?? '', /^\s+at /m);
+  }
+});
