@@ -95,21 +95,23 @@ test('a request that takes too long is 503', async (t) => {
 
 test('closing: what was accepted is answered, then nothing listens and the models are let go', async (t) => {
   const classifier = brightness();
-  const { server, url } = await listening(t, { m: classifier }, { linger: 0.3 });
+  const { server, url, metrics } = await listening(t, { m: classifier }, { linger: 1.5 });
   const file = await greyPng(255);
   const go = classifier.hold();
   const ask = () => fetch(`${url}/v1/classify`, { method: 'POST', headers: png, body: file });
   const asked = Array.from({ length: 20 }, ask);
-  await until(
-    async () => /residual_body_bytes [1-9]/.test((await server.app.inject('/metrics')).body),
-    'they are here',
-  );
+  const here = (count: number) =>
+    until(
+      async () => (await metrics()).includes(`residual_body_bytes ${count * file.length}\n`),
+      `${count} requests are here`,
+    );
+  await here(20);
   const closed = server.close();
   const ready = await fetch(`${url}/health/ready`);
   assert.deepEqual([ready.status, await ready.json()], [503, { status: 'the server is going down' }]);
   assert.equal((await fetch(`${url}/health/live`)).status, 200);
   const late = ask();
-  await new Promise((resolve) => setTimeout(resolve, 400));
+  await here(21);
   assert.equal(classifier.disposed, false);
   go();
   for (const response of await Promise.all([...asked, late])) assert.equal(response.status, 200);
