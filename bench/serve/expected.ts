@@ -59,7 +59,7 @@ export async function expectedOf(folders: readonly string[], pictures: readonly 
     },
     checkRow(network, picture, row) {
       assert.equal(row.length, of(network, picture).length);
-      row.forEach((value, k) => near(value, of(network, picture)[k] ?? Number.NaN, `network ${network}`));
+      for (const [k, value] of row.entries()) near(value, of(network, picture)[k] ?? Number.NaN, `network ${network}`);
     },
   };
 }

@@ -63,7 +63,7 @@ test('the queue keeps to its bound, and says when to come back', async () => {
   );
   go();
   const answers = await Promise.all(running);
-  answers.forEach((answer, i) => assert.ok(Math.abs(answer - i / 255) < 1e-9));
+  for (const [i, answer] of answers.entries()) assert.ok(Math.abs(answer - i / 255) < 1e-9);
 });
 
 test('whoever goes away leaves the queue', async () => {

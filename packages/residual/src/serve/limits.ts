@@ -7,9 +7,9 @@ export interface Limits {
   readonly maxWait: number;
   /** Pictures accepted and not yet with the engine. More are answered 503. Default 128. */
   readonly queue: number;
-  /** Bytes of one request. Default 16 MiB. */
+  /** Bytes of one request. Default 16 million. */
   readonly maxBody: number;
-  /** Bytes of all requests that are being received or worked on. Default 256 MiB. */
+  /** Bytes of all requests that are being received or worked on. Default 256 million. */
   readonly maxBodies: number;
   /** Width × height of a picture before it is scaled. Default 40 million. */
   readonly maxPixels: number;
@@ -27,8 +27,8 @@ export const defaultLimits: Limits = {
   maxBatch: 16,
   maxWait: 5,
   queue: 128,
-  maxBody: 16 * 2 ** 20,
-  maxBodies: 256 * 2 ** 20,
+  maxBody: 16_000_000,
+  maxBodies: 256_000_000,
   maxPixels: 40_000_000,
   timeout: 30,
   receiveTimeout: 15,

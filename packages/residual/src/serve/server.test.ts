@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { connect } from '../client/index.ts';
+import type { Classification } from '../client/types.ts';
 import type { InferenceServer } from './server.ts';
 import { brightness, fakeServer, greyPng, until } from './testing.ts';
 
@@ -167,11 +168,15 @@ test('forms: one picture or several, each with its own outcome', async (t) => {
   assert.equal((await send(['a.png', file])).body.classes[0].name, 'bright');
   const { body } = await send(['a.png', file], ['b.txt', 'no picture'], ['c.png', await greyPng(0)]);
   assert.deepEqual(
-    body.pictures.map(({ file, classes, error }: never) => [file, classes?.[0].name, typeof error]),
+    (body as Classification).pictures.map((one) => [
+      one.file,
+      'classes' in one ? one.classes[0]?.name : undefined,
+      'error' in one,
+    ]),
     [
-      ['a.png', 'bright', 'undefined'],
-      ['b.txt', undefined, 'string'],
-      ['c.png', 'dark', 'undefined'],
+      ['a.png', 'bright', false],
+      ['b.txt', undefined, true],
+      ['c.png', 'dark', false],
     ],
   );
   const four = await send(...Array.from({ length: 4 }, () => ['a.png', file] as const));

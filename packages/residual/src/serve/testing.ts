@@ -51,11 +51,13 @@ export function brightness({ classes = ['dark', 'bright'], fails = false } = {})
 }
 
 /** A PNG of one grey, 0–255. */
-export function greyPng(grey: number, side = 4): Promise<Buffer> {
+export async function greyPng(grey: number, side = 4): Promise<Buffer<ArrayBuffer>> {
   const background = { r: grey, g: grey, b: grey };
-  return sharp({ create: { width: side, height: side, channels: 3, background } })
-    .png()
-    .toBuffer();
+  return Buffer.from(
+    await sharp({ create: { width: side, height: side, channels: 3, background } })
+      .png()
+      .toBuffer(),
+  );
 }
 
 /** A server of fake models. Names are paths that exist: nothing on disk is read but their state. */
