@@ -95,7 +95,7 @@ export async function makeAttacks({ server, token, pictures, expected, network, 
         { instances: [{ b64: picture(n).toString('base64') }, { b64: picture(n + 1).toString('base64') }] },
         {},
         ({ predictions }: { predictions: number[][] }) => {
-          predictions.forEach((row, i) => expected.checkRow(network, place(n + i), row));
+          for (const [i, row] of predictions.entries()) expected.checkRow(network, place(n + i), row);
         },
       ),
     ),
