@@ -14,7 +14,8 @@ export const PACKAGES = ['tfjs-backend-jit', 'residual'] as const;
 /** What the build makes or finds itself, whether a package lists it in `files` or not. */
 const OWN_FILES = ['src', 'dist', 'README.md', 'LICENSE'];
 
-/** What a package ships beside its code, such as data that it reads at run time: the rest of its `files`. */
+/** What a package ships beside its code, such as data that it reads at run time: the rest of its `files`. What lies in
+ *  `src`, such as the server's page, goes with the code into `dist`. */
 function assetsOf({ files = [] }: Pick<Manifest, 'files'>): readonly string[] {
   return files.filter((file) => !OWN_FILES.includes(file));
 }
@@ -50,7 +51,7 @@ export function publishedManifest(
     ...kept,
     exports,
     ...(bin === undefined ? {} : { bin }),
-    files: ['dist', ...assetsOf(kept), 'README.md', 'LICENSE'],
+    files: ['dist', ...assetsOf(kept).filter((asset) => !asset.startsWith('src/')), 'README.md', 'LICENSE'],
     ...(dependencies === undefined ? {} : { dependencies }),
   };
 }
@@ -82,8 +83,10 @@ function stage(out: string, manifest: Manifest, versions: Readonly<Record<string
   mkdirSync(target, { recursive: true });
   compile(out, manifest.name);
 
-  for (const asset of assetsOf(manifest))
-    cpSync(join(source, asset), join(target, asset), { recursive: true, filter: (path) => extname(path) !== '.ts' });
+  for (const asset of assetsOf(manifest)) {
+    const place = join(target, asset.replace(/^src\//, 'dist/'));
+    cpSync(join(source, asset), place, { recursive: true, filter: (path) => extname(path) !== '.ts' });
+  }
   const published = publishedManifest(manifest, versions);
   writeFileSync(join(target, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
 

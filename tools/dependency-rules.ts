@@ -52,6 +52,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'models',
       'train',
       'evaluate',
+      'explain',
       'doctor',
       'weights',
       'export/graph',

@@ -133,6 +133,8 @@ test('the tarballs hold code, declarations, data and licence, and neither source
     const unwanted = files.filter((file) => /(?<!\.d)\.ts$|\.test\.|(^|[/\\])testing\./.test(file));
     assert.deepEqual(unwanted, [], `${name} ships what only development needs`);
   }
+  const page = join(installed, 'node_modules', 'residual', 'dist', 'serve', 'page', 'dist');
+  assert.ok(existsSync(join(page, 'index.html')), "residual lacks its server's page");
   const embedded = join(installed, 'node_modules', 'residual', 'data', 'fashion-mnist');
   assert.ok(existsSync(join(embedded, 'train-images-idx3-ubyte.gz')), 'residual lacks its embedded data set');
 });
@@ -143,7 +145,7 @@ test('the manifest points into dist, pins the workspace and drops development', 
     version: '2.0.0',
     exports: { '.': { browser: './src/browser.ts', default: './src/index.ts' }, './b': './src/b.ts' },
     bin: { residual: './src/cli/main.ts' },
-    files: ['src', 'data/digits'],
+    files: ['src', 'src/serve/page/dist', 'data/digits'],
     dependencies: { sharp: '^1.0.0', 'tfjs-backend-jit': '*' },
     devDependencies: { esbuild: '1.0.0' },
     scripts: { test: 'node --test' },

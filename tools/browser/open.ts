@@ -13,11 +13,14 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** @throws Error where no Chromium is found */
-export async function launch(): Promise<Browser> {
+/**
+ * @param flags of Chromium's, beside the usual ones
+ * @throws Error where no Chromium is found
+ */
+export async function launch(...flags: readonly string[]): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error(NO_BROWSER);
-  return chromium.launch({ executablePath, headless: true, args: FLAGS });
+  return chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...flags] });
 }
 
 export interface OpenOptions {

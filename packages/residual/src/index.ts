@@ -35,6 +35,7 @@ export type { FoldTraining, OutOfFold, OutOfFoldOptions } from './doctor/out-of-
 export { outOfFold } from './doctor/out-of-fold.ts';
 export type { Doubt, PredictedPart, Reviewed } from './doctor/suspects.ts';
 export { reviewParts, suspectsCsv } from './doctor/suspects.ts';
+export { heatPicture } from './explain/node/heat-picture.ts';
 export { openOnnx } from './export/onnx/runtime.ts';
 export type { RunningFile } from './export/runtime.ts';
 export type { LiteRtModel } from './export/tflite/node/litert.ts';

@@ -83,13 +83,16 @@ function pathThrough(model: tfl.LayersModel, last: tfl.layers.Layer): Path {
   }
   const trunk = tfl.model({ inputs: model.inputs, outputs: single, name: `${model.name}.trunk` });
   const before = (images: tf.Tensor4D, training: boolean) => trunk.apply(images, { training }) as tf.Tensor2D;
-  const product = (images: tf.Tensor4D, training: boolean) => {
-    const [kernel, bias] = last.weights.map((weight) => weight.read());
-    if (!kernel) throw new Error(`internal: ${last.name} has no kernel`);
-    const sums: tf.Tensor2D = tf.matMul(before(images, training), kernel as unknown as tf.Tensor2D);
-    return bias ? tf.add<tf.Tensor2D>(sums, bias as unknown as tf.Tensor1D) : sums;
-  };
+  const product = (images: tf.Tensor4D, training: boolean) => sumsOf(last, before(images, training));
   const raw = isDense ? product : before;
   if (activation === 'sigmoid') return { gives: 'probabilities', ends: 'sigmoid', apply: whole, raw };
   return { gives: 'logits', ends: 'softmax', apply: raw, raw };
+}
+
+/** What a dense layer's activation is given: x · kernel + bias, [n, inputs] → [n, units]. */
+export function sumsOf(dense: tfl.layers.Layer, x: tf.Tensor2D): tf.Tensor2D {
+  const [kernel, bias] = dense.weights.map((weight) => weight.read());
+  if (!kernel) throw new Error(`internal: ${dense.name} has no kernel`);
+  const sums: tf.Tensor2D = tf.matMul(x, kernel as unknown as tf.Tensor2D);
+  return bias ? tf.add<tf.Tensor2D>(sums, bias as unknown as tf.Tensor1D) : sums;
 }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Region, ResizeOptions, Sharp, default as SharpModule } from 'sharp';
 import type { RawPixels } from '../bmp.ts';
 import { decodeBmp, MOST_PIXELS } from '../bmp.ts';
+import { beforeCut } from '../cut.ts';
 import type { ImageShape, ResizeDetails, ResizeMode } from '../dataset.ts';
 import { DataError, PixelLimitError, TOO_LARGE } from '../errors.ts';
 
@@ -93,12 +94,6 @@ function raw(sharp: typeof SharpModule, { data, width, height, channels }: RawPi
 function fitting(shape: ImageShape, resize: ResizeMode, details: ResizeDetails): ResizeOptions {
   const [height, width] = beforeCut(shape, details);
   return { width, height, fit: FITS[resize], background: '#000', kernel: KERNELS[details.interpolation ?? 'lanczos'] };
-}
-
-/** Height and width that a picture is resized to before its centre is cut out. Rounded down, as timm does. */
-function beforeCut([height, width]: ImageShape, { crop = 1 }: ResizeDetails): readonly [number, number] {
-  const longer = (side: number) => Math.floor(side / crop + 1e-6); // 224 / (224 / 232) must be 232
-  return [longer(height), longer(width)];
 }
 
 function cutOf(shape: ImageShape, details: ResizeDetails): Region | undefined {
