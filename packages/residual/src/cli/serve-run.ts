@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { gradCam } from '../explain/grad-cam.ts';
 import { predict } from '../models/inference.ts';
 import type { Limits, ModelSource, OpenClassifier } from '../serve/index.ts';
 import { createServer } from '../serve/index.ts';
@@ -28,6 +29,7 @@ export async function serve(positionals: readonly string[], values: ServeValues)
     tokens,
     origins: cors,
     linger,
+    gradCam,
     ...(values.keep !== undefined && { keep: values.keep }),
     ...(values.reload !== undefined && { reload: values.reload }),
     ...(tls && { tls }),

@@ -148,6 +148,20 @@ test('every protocol and the client answer as predict does; a new version takes 
       });
     }
   }
+  const { heatmap, class: about, classes } = await client.explain(bytes, { model: 'net', top: 1 });
+  assert.equal(about, classes[0]?.name);
+  assert.equal(heatmap.values.length, heatmap.width * heatmap.height);
+  assert.ok(heatmap.values.every((value) => value >= 0 && value <= 1));
+  await assert.rejects(client.explain(bytes, { model: 'tiny' }), /an exported file has no gradients/);
+  await assert.rejects(
+    client.explain(bytes, { class: 'd' }),
+    /class: must be one of the model's 3 \(a, b, c\), received "d"/,
+  );
+  const page = await fetch(url);
+  assert.match(page.headers.get('content-security-policy') ?? '', /connect-src 'self'/);
+  const [, script = ''] = /src="([^"]+\.js)"/.exec(await page.text()) ?? [];
+  assert.equal((await fetch(new URL(script, url))).status, 200);
+
   const [first] = await client.models();
   assert.deepEqual([first?.name, first?.version, first?.explains], ['net', 1, true]);
   await cp(join(folder, 'run-2'), join(folder, 'aside'), { recursive: true });

@@ -8,12 +8,14 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { version } from './about.ts';
+import { pageHeaders } from './page/policy.ts';
 
 /** The page as it was built. */
 const FOLDER = fileURLToPath(new URL('./page/dist', import.meta.url));
 
+/** Of the documentation, whose library writes styles of its own. */
 const POLICY =
-  "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; " +
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; " +
   "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 export async function documentRoutes(app: FastifyInstance): Promise<void> {
@@ -49,8 +51,7 @@ export async function pageRoutes(app: FastifyInstance, folder = FOLDER): Promise
     wildcard: false,
     schemaHide: true,
     setHeaders(reply, path) {
-      reply.header('content-security-policy', POLICY);
-      reply.header('x-content-type-options', 'nosniff');
+      for (const [name, value] of Object.entries(pageHeaders)) reply.header(name.toLowerCase(), value);
       // Vite names assets by their content.
       if (path.includes('/assets/')) reply.header('cache-control', 'public, max-age=31536000, immutable');
     },

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { FastifyInstance } from 'fastify';
 import type { Explanation } from '../../client/types.ts';
+import { ModelError } from '../../models/errors.ts';
 import { badRequest, ServeError } from '../errors.ts';
 import { classifyAll, type Services } from '../work.ts';
 import { ranked, readPictures, since } from './classify.ts';
@@ -57,7 +58,12 @@ export function explainRoutes(app: FastifyInstance, services: Services, gradCam:
             servable.place(prepared, image, 0);
             const tensor = tf.tensor4d(image, [1, ...preprocessing.inputShape]);
             const best = ranked(row, servable, 1)[0]?.name ?? '';
-            return gradCam(model, tensor, wanted ?? classes.indexOf(best)).finally(() => tensor.dispose());
+            return gradCam(model, tensor, wanted ?? classes.indexOf(best))
+              .catch((error: unknown) => {
+                // A network without a spatial map, say.
+                throw error instanceof ModelError ? badRequest(error.message) : error;
+              })
+              .finally(() => tensor.dispose());
           });
           const { width, height, values, classIndex } = found;
           return {
