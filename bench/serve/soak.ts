@@ -44,7 +44,7 @@ await rm(folder, { recursive: true });
 
 /** Many requests of all kinds, some at a time. */
 async function mixed(): Promise<void> {
-  const server = await start('--receive-timeout', '2', '--queue', '64', '--reload', '0');
+  const server = await start('--receive-timeout', '5', '--queue', '64', '--reload', '0');
   const attacks = await makeAttacks({ server, token, pictures, expected, network: 1, other: 2 });
   const counts = new Map<string, number>();
   const memory: number[] = [];
