@@ -61,6 +61,7 @@ export const RULES: Readonly<Record<string, PackageRules>> = {
       'export/graph',
       'quantize',
       'export',
+      'client',
       'serve',
       'lifecycle',
       'recipe',

@@ -12,6 +12,7 @@ import { predictCommand } from './predict.ts';
 import { pruneCommand } from './prune.ts';
 import { quantizeCommand } from './quantize.ts';
 import { recipesCommand } from './recipes.ts';
+import { serveCommand } from './serve.ts';
 import { summaryCommand } from './summary.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
@@ -24,14 +25,15 @@ export const commands = [
   recipesCommand,
   trainCommand,
   finetuneCommand,
-  quantizeCommand,
   tuneCommand,
   evaluateCommand,
   predictCommand,
   pruneCommand,
   clusterCommand,
+  quantizeCommand,
   exportCommand,
   verifyCommand,
+  serveCommand,
   summaryCommand,
   weightsCommand,
 ] as unknown as readonly Command[];

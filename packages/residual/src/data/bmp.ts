@@ -1,6 +1,6 @@
 /** Windows bitmaps: the one common format that sharp cannot read. Follows Microsoft's "Bitmap Storage": palettes, RLE,
  *  bit fields and rows from either end, which the small libraries leave out. */
-import { DataError } from './errors.ts';
+import { DataError, PixelLimitError, TOO_LARGE } from './errors.ts';
 
 /** Pixels as a decoder gives them: rows from the top, channels grey, RGB or RGBA. */
 export interface RawPixels {
@@ -29,13 +29,14 @@ const RLE4 = 2;
 const BITFIELDS = 3;
 const ALPHA_BITFIELDS = 6;
 /** As sharp's own limit. */
-const MOST_PIXELS = 0x3fff ** 2;
+export const MOST_PIXELS = 0x3fff ** 2;
 
-/** @throws DataError with the reason, without the file's name */
-export function decodeBmp(bytes: Uint8Array): RawPixels {
+/** @throws DataError with the reason, without the file's name; PixelLimitError for more than `maxPixels` */
+export function decodeBmp(bytes: Uint8Array, maxPixels = MOST_PIXELS): RawPixels {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
     const header = readHeader(view);
+    if (header.width * header.height > maxPixels) throw new PixelLimitError(TOO_LARGE);
     if (header.bits > 8) return readColours(view, header);
     const indices = header.compression === RGB ? readIndices(view, header) : readRuns(view, header);
     const data = new Uint8Array(indices.length * 3);

@@ -4,3 +4,8 @@
 export class DataError extends Error {
   override readonly name = 'DataError';
 }
+
+/** A picture with more pixels than the caller allows. */
+export class PixelLimitError extends DataError {}
+
+export const TOO_LARGE = 'it has more pixels than are allowed';

@@ -3,10 +3,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Region, ResizeOptions, Sharp, default as SharpModule } from 'sharp';
 import type { RawPixels } from '../bmp.ts';
-import { decodeBmp } from '../bmp.ts';
+import { decodeBmp, MOST_PIXELS } from '../bmp.ts';
 import { beforeCut } from '../cut.ts';
 import type { ImageShape, ResizeDetails, ResizeMode } from '../dataset.ts';
-import { DataError } from '../errors.ts';
+import { DataError, PixelLimitError, TOO_LARGE } from '../errors.ts';
 
 export interface DecodeOptions extends ResizeDetails {
   /** Height and width in pixels; one number for a square. Default 224. */
@@ -15,6 +15,8 @@ export interface DecodeOptions extends ResizeDetails {
   readonly channels?: 1 | 3;
   /** Default `cover`. */
   readonly resize?: ResizeMode;
+  /** Width × height that a picture may have before it is scaled; known before it is decoded. Default 268 million. */
+  readonly maxPixels?: number | undefined;
 }
 
 const FITS = { cover: 'cover', contain: 'contain', stretch: 'fill' } as const;
@@ -25,7 +27,7 @@ const KERNELS = { nearest: 'nearest', bilinear: 'linear', bicubic: 'cubic', lanc
  * transparency is laid on white, any colour space becomes sRGB (or its luminance), 16 bits become 8, of an animation the
  * first frame is taken. Scaling is Lanczos unless `interpolation` says otherwise; for large JPEGs the decoder itself skips what the size does not need.
  *
- * @throws DataError, in one line, for what is not a readable image
+ * @throws DataError, in one line, for what is not a readable image; PixelLimitError for more than `maxPixels`
  */
 export async function decodeImage(input: string | Uint8Array, options: DecodeOptions = {}): Promise<Uint8Array> {
   const shape = targetShape(options);
@@ -36,6 +38,7 @@ export async function decodeImage(input: string | Uint8Array, options: DecodeOpt
       typeof input === 'string' ? await readFile(input).catch((e) => Promise.reject(fileProblem(e))) : input;
     return await decodeBytes(bytes, shape, options.resize ?? 'cover', options);
   } catch (error) {
+    if (error instanceof PixelLimitError) throw new PixelLimitError(`${name}: ${error.message}`);
     throw error instanceof DataError ? new DataError(`${name}: ${error.message}`) : error;
   }
 }
@@ -45,9 +48,11 @@ export async function decodeBytes(
   bytes: Uint8Array,
   shape: ImageShape,
   resize: ResizeMode,
-  details: ResizeDetails = {},
+  details: ResizeDetails & Pick<DecodeOptions, 'maxPixels'> = {},
 ): Promise<Uint8Array> {
-  return (await fit(await open(bytes), fitting(shape, resize, details), shape[2], cutOf(shape, details))).data;
+  return (
+    await fit(await open(bytes, details.maxPixels), fitting(shape, resize, details), shape[2], cutOf(shape, details))
+  ).data;
 }
 
 /** At its own shape, with at most `shortSide` pixels on its short side: for crops that need more than the network's. */
@@ -64,11 +69,11 @@ export interface DecodedPicture {
   readonly channels: number;
 }
 
-async function open(bytes: Uint8Array): Promise<Sharp> {
+async function open(bytes: Uint8Array, maxPixels = MOST_PIXELS): Promise<Sharp> {
   const sharp = await loadSharp();
-  if (formatOf(bytes) === 'bmp') return raw(sharp, decodeBmp(bytes));
+  if (formatOf(bytes) === 'bmp') return raw(sharp, decodeBmp(bytes, maxPixels));
   // Libvips's `error` level refuses truncated files, but not harmless oddities that every viewer forgives.
-  return sharp(bytes, { failOn: 'error', autoOrient: true });
+  return sharp(bytes, { failOn: 'error', autoOrient: true, limitInputPixels: maxPixels });
 }
 
 /** The same for pixels that are decoded already. */
@@ -114,7 +119,7 @@ async function fit(image: Sharp, size: ResizeOptions, channels: number, cut?: Re
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
-    .catch((error: unknown) => Promise.reject(new DataError(`damaged: ${firstLine(error)}`)));
+    .catch((error: unknown) => Promise.reject(decodingProblem(firstLine(error))));
   const { height, width } = info;
   if (info.channels === channels) {
     return { data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength), height, width, channels };
@@ -125,6 +130,11 @@ async function fit(image: Sharp, size: ResizeOptions, channels: number, cut?: Re
   const repeated = new Uint8Array(data.length * 3);
   for (let i = 0; i < data.length; i++) repeated.fill(data[i], 3 * i, 3 * i + 3);
   return { data: repeated, height, width, channels };
+}
+
+function decodingProblem(reason: string): DataError {
+  // Libvips has no code for it.
+  return reason.includes('exceeds pixel limit') ? new PixelLimitError(TOO_LARGE) : new DataError(`damaged: ${reason}`);
 }
 
 /**

@@ -1,17 +1,13 @@
-/** For tests of the page: a server with its files and, behind them, real answers of a real network. */
+/** For tests of the page: the server itself, with networks that are in memory. */
 
-import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { decodeImage } from '../../data/node/decode.ts';
-import { finishBatch } from '../../data/produce.ts';
+import { prepareNormalization } from '../../data/normalize.ts';
 import { gradCam } from '../../explain/grad-cam.ts';
 import { predict } from '../../models/inference.ts';
 import type { ModelInfo } from '../../models/info.ts';
-import { pageHeaders } from './policy.ts';
+import { createServer } from '../server.ts';
 
 export interface ServedModel {
   readonly model: LayersModel;
@@ -25,83 +21,46 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-};
-
-function pageFile(path: string): Uint8Array {
-  return readFileSync(join(import.meta.dirname, 'dist', normalize(path === '/' ? '/index.html' : path)));
-}
-
 export async function startServer(models: Readonly<Record<string, ServedModel>>, token = ''): Promise<TestServer> {
-  const server = createServer(async (request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
-    const json = (status: number, body: object) =>
-      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
-    if (!pathname.startsWith('/v1/')) {
-      const type = types[extname(pathname)] ?? types['.html'];
-      return response.writeHead(200, { ...pageHeaders, 'Content-Type': type }).end(pageFile(pathname));
-    }
-    if (token !== '' && request.headers.authorization !== `Bearer ${token}`) {
-      return json(401, { error: 'a bearer token is needed' });
-    }
-    if (pathname === '/v1/models') {
-      const list = Object.entries(models).map(([name, { info, explains = true }]) => {
-        const { classes, preprocessing } = info;
-        return { name, version: 1, versions: [1], classes, inputShape: preprocessing.inputShape, explains };
-      });
-      return json(200, { models: list });
-    }
-    const [, inPath, verb] = /^\/v1\/models\/([^/:]+)(:explain|\/metadata)$/.exec(pathname) ?? [];
-    const name = decodeURIComponent(inPath ?? searchParams.get('model') ?? '');
-    const served = models[name];
-    if (served === undefined) return json(404, { error: `there is no ${request.url}` });
-    if (verb === '/metadata') return json(200, { metadata: { residual: served.info } });
-    try {
-      const bytes = Buffer.concat(await Array.fromAsync(request));
-      const wanted = verb === ':explain';
-      const { classes, ...rest } = await answer(served, bytes, wanted, searchParams.get('class'));
-      const top = classes.slice(0, Number(searchParams.get('top') ?? 5));
-      return json(200, { model: name, version: 1, classes: top, ...rest });
-    } catch (error) {
-      return json(400, { error: (error as Error).message });
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+  const waiting = Object.values(models);
+  const server = await createServer({
+    // Paths that exist: nothing on disk is read but their state.
+    models: Object.keys(models).map((name) => ({ name, path: import.meta.filename })),
+    open: async () => {
+      const next = waiting.shift();
+      if (next === undefined) throw new Error('opened once too often');
+      const { model, info, explains = true } = next;
+      return {
+        ...info,
+        range: 'normalised',
+        ...(explains && { model }),
+        classify: (images: Float32Array, count: number) => predict(model, images, { batchSize: count }),
+        dispose: () => {},
+      };
     },
-  };
+    limits: { maxBatch: 1 },
+    reload: 0,
+    tokens: token === '' ? [] : [token],
+    gradCam,
+  });
+  const origin = await server.listen({ host: '127.0.0.1', port: 0 });
+  return { origin, close: () => server.close() };
 }
 
-/** Class probabilities, most probable first, and the heat map of the class named, or the first. */
-export async function answer({ model, info }: ServedModel, bytes: Uint8Array, explain = true, name?: string | null) {
-  const start = performance.now();
+/** What a server must say of a picture: class probabilities, most probable first, and the heat map. */
+export async function answer({ model, info }: ServedModel, bytes: Uint8Array) {
   const { inputShape, resize, crop, interpolation } = info.preprocessing;
   const [height, width, channels] = inputShape;
   const options = { size: [height, width], channels: channels === 1 ? 1 : 3, resize, crop, interpolation } as const;
-  const decoded = Uint8Array.from(await decodeImage(bytes, options));
-  const indices = Int32Array.of(0);
-  const { images } = finishBatch({ images: decoded, indices, requested: indices }, inputShape, {
-    ...{ indices, seed: 0, epoch: 0, transforms: [], corrupt: 'drop' },
-    normalize: info.preprocessing,
-  });
-  const [probabilities] = await predict(model, images);
+  const data = await decodeImage(bytes, options);
+  const values = new Float32Array(data.length);
+  prepareNormalization(info.preprocessing, channels)({ data, height, width, channels }, undefined, values, 0);
+  const [probabilities] = await predict(model, values);
   const classes = info.classes
     .map((name, i) => ({ name, probability: probabilities[i] }))
     .sort((a, b) => b.probability - a.probability);
-  const milliseconds = performance.now() - start;
-  if (!explain) return { classes, milliseconds };
-  const image = tf.tensor4d(images, [1, ...inputShape]);
-  const map = await gradCam(model, image, name ? info.classes.indexOf(name) : undefined);
+  const image = tf.tensor4d(values, [1, ...inputShape]);
+  const heatmap = await gradCam(model, image);
   image.dispose();
-  const { classIndex, width: columns, height: rows, values } = map;
-  const heatmap = { width: columns, height: rows, values: Array.from(values) };
-  return { classes, milliseconds, class: info.classes[classIndex], heatmap };
+  return { classes, class: info.classes[heatmap.classIndex], heatmap };
 }
