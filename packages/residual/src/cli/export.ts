@@ -120,7 +120,7 @@ export const exportOptions = {
   },
   layers: {
     kind: 'flag',
-    help: 'how far each layer of a file agrees with the model, in the runtime itself',
+    help: 'how far each layer agrees with the model, in the runtime itself where that shows it',
     group: 'Proof',
   },
   sensitivity: {
