@@ -145,7 +145,7 @@ async function explain({
 }: ToExplain): Promise<ExportRow> {
   const refused = row.objections.length > 0;
   const layers =
-    values.layers === true
+    values.layers === true && format.openValues
       ? await explainLayers(format, files, quantized?.graph ?? (await graphOf(run, values)), held.dataset, {
           signal,
           say,

@@ -120,7 +120,7 @@ export const exportOptions = {
   },
   layers: {
     kind: 'flag',
-    help: 'how far each layer of a file agrees with the model, in the runtime itself',
+    help: 'how far each layer agrees with the model, in the runtime itself where that shows it',
     group: 'Proof',
   },
   sensitivity: {
@@ -156,8 +156,8 @@ export const exportCommand = defineCommand({
     ['residual export runs/first --format onnx', 'runs/first/export/model.onnx'],
     ['residual export runs/first --quantize none,float16', 'full and half precision'],
     ['residual export runs/first --format tflite --quantize int8', 'a quarter of the size, for phones'],
-    ['residual export runs/first --format tflite --quantize int8 --layers --sensitivity', 'where its rounding shows'],
-    ['residual export runs/first --format tflite --quantize int8 --keep-float conv1,fc', 'these two stay in floats'],
+    ['residual export runs/first --quantize int8 --layers', 'how far each layer of it agrees'],
+    ['residual export runs/first --quantize int8 --keep-float fc', 'the last layer stays in floats'],
     ['residual export runs/first --format tfjs --quantize dynamic', 'for pages: tfjs-dynamic/model.json, a quarter'],
     ['residual export runs/first --format saved-model', 'for TensorFlow and TF Serving: copy it to NAME/1'],
     ['residual export runs/first --input uint8', 'takes pictures as they are'],

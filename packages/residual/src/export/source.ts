@@ -29,10 +29,11 @@ export async function sourceGraph(
 /** How near two graphs' weights are, in decibels. */
 function likenessOf(graph: InferenceGraph, written: InferenceGraph): number {
   const likeness = new Likeness();
-  const theirs = new Map(written.nodes.map((node) => [node.name, constantsOf(node)]));
+  // Readers of files name nodes by the values that they make.
+  const theirs = new Map(written.nodes.map((node) => [node.output, constantsOf(node)]));
   for (const node of graph.nodes) {
     for (const [name, { values }] of Object.entries(constantsOf(node))) {
-      const given = theirs.get(node.name)?.[name]?.values;
+      const given = theirs.get(node.output)?.[name]?.values;
       if (given?.length === values.length) likeness.add(values, given);
     }
   }
