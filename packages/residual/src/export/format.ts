@@ -3,11 +3,13 @@
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ModelInfo } from '../models/info.ts';
+import type { PostTrainingOptions, QuantizedGraph } from '../quantize/post-training.ts';
 import type { Layout, Precision } from './artefact.ts';
+import type { InferenceGraph } from './graph/graph.ts';
 import type { RunningGraph } from './graph/run.ts';
 import type { Pictures } from './measure.ts';
 import type { FormatName } from './names.ts';
-import type { RunningFile } from './runtime.ts';
+import type { RunningFile, RunningValues } from './runtime.ts';
 
 export interface ExportRequest {
   readonly model: LayersModel;
@@ -25,6 +27,10 @@ export interface ExportRequest {
   readonly edges?: 'float' | 'int8' | 'uint8';
   /** Pictures like those to come, from which int8 files take their scales. */
   readonly calibration?: Pictures;
+  /** How int8 files get their integers from those pictures. */
+  readonly postTraining?: Omit<PostTrainingOptions, 'signal' | 'onProgress'>;
+  /** Gets the graph and the integers of an int8 file as they are written: to explain what the file does. */
+  readonly onQuantized?: (quantized: QuantizedGraph) => void;
   /** Stops the calibration, with the signal's reason as the error. */
   readonly signal?: AbortSignal;
   /** Of this program, for the file. */
@@ -65,6 +71,12 @@ export interface ExportFormat {
    * @throws ModelError where the runtime refuses them or is not installed
    */
   open(files: readonly ExportFile[]): Promise<RunningFile>;
+  /**
+   * Loads files in their runtime with what their layers make as outputs too. Missing where the runtime cannot show it.
+   *
+   * @param graph whose values are asked for; the file may have less of them
+   */
+  openValues?(files: readonly ExportFile[], graph: InferenceGraph): Promise<RunningValues>;
 }
 
 /** `model` or `model-float16`, before the format's own ending. */

@@ -120,7 +120,8 @@ function prepared(bytes: Float32Array, { info }: RunningFile): Float32Array {
   return info.range === 'bytes' ? bytes : normalised(bytes, info.preprocessing);
 }
 
-function normalised(bytes: Float32Array, { mean, std }: Preprocessing): Float32Array {
+/** (byte / 255 − mean) / std, channel by channel. */
+export function normalised(bytes: Float32Array, { mean, std }: Pick<Preprocessing, 'mean' | 'std'>): Float32Array {
   const channels = mean.length;
   return Float32Array.from(bytes, (byte, i) => (byte / 255 - mean[i % channels]) / std[i % channels]);
 }

@@ -19,3 +19,16 @@ export interface RunningFile {
   run(images: Float32Array, batch: number): Promise<Float32Array>;
   close(): Promise<void>;
 }
+
+/** A written file at work with what its layers make, not only with its answer: what shows where it parts from a model. */
+export interface RunningValues extends Pick<RunningFile, 'info' | 'runtime' | 'close'> {
+  /** The values that come out, as the inference graph calls them. */
+  readonly values: readonly string[];
+  /**
+   * Runs a batch.
+   *
+   * @param images as {@link RunningFile.run} takes them
+   * @returns of each value the numbers in floats, the batch first, channels last
+   */
+  run(images: Float32Array, batch: number): Promise<Map<string, Float32Array>>;
+}

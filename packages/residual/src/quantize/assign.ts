@@ -34,11 +34,7 @@ export function assignQuantization(
   options: AssignOptions = {},
 ): Quantization {
   const float = new Set(options.keepFloat);
-  for (const name of float) {
-    if (!graph.nodes.some((node) => node.name === name)) {
-      throw new ModelError(`keepFloat: ${graph.name} has no layer ${name}; layers: ${namesOf(graph)}`);
-    }
-  }
+  checkKeepFloat(graph, float);
   const values = valueParameters(graph, ranges, float, options);
   const weights: Record<string, QuantizedWeights> = {};
   const biases: Record<string, Int32Array> = {};
@@ -55,6 +51,15 @@ export function assignQuantization(
     biases[node.name] = quantizeBias(trained.bias, scale, weights[node.name].scales);
   }
   return { values, weights, biases, float };
+}
+
+/** @throws ModelError where a name is not that of a node of the graph */
+export function checkKeepFloat(graph: InferenceGraph, names: Iterable<string>): void {
+  for (const name of names) {
+    if (!graph.nodes.some((node) => node.name === name)) {
+      throw new ModelError(`keepFloat: ${graph.name} has no layer ${name}; layers: ${namesOf(graph)}`);
+    }
+  }
 }
 
 /** The numbers of a node that become 8-bit integers, and the bias that is added to their sums. */

@@ -3,36 +3,21 @@
 
 import { type InferenceGraph, openGraph, sizeOf } from '../export/graph/index.ts';
 import { ModelError } from '../models/errors.ts';
+import { minMax } from './observers/min-max.ts';
+import type { Observer } from './observers/observer.ts';
 import type { ValueRange } from './parameters.ts';
 
-/** Watches one value over all images. */
-export interface Observer {
-  /** All numbers of the value for some images. */
-  observe(numbers: Float32Array): void;
-  range(): ValueRange;
-}
+export { minMax, type Observer };
 
 export interface CalibrateOptions {
   /** Makes the observer of a value. Default {@link minMax}. */
   readonly observer?: (value: string) => Observer;
+  /** Gets all numbers of every value as well: for what else is to be learnt from the same images. */
+  readonly onValue?: (value: string, numbers: Float32Array) => void;
   /** Stops between two batches, with the signal's reason as the error. */
   readonly signal?: AbortSignal;
   /** After each batch. */
   readonly onProgress?: (images: number) => void;
-}
-
-/** From the smallest number that was seen to the largest. */
-export function minMax(): Observer {
-  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  return {
-    observe(numbers) {
-      for (let i = 0; i < numbers.length; i++) {
-        if (numbers[i] < min) min = numbers[i];
-        if (numbers[i] > max) max = numbers[i];
-      }
-    },
-    range: () => ({ min, max }),
-  };
 }
 
 /**
@@ -45,7 +30,7 @@ export function minMax(): Observer {
 export async function calibrate(
   graph: InferenceGraph,
   batches: AsyncIterable<Float32Array | Uint8Array> | Iterable<Float32Array | Uint8Array>,
-  { observer = minMax, signal, onProgress }: CalibrateOptions = {},
+  { observer = minMax, onValue, signal, onProgress }: CalibrateOptions = {},
 ): Promise<Map<string, ValueRange>> {
   const names = [graph.input.name, ...graph.nodes.map(({ output }) => output)];
   const observers = new Map(names.map((name) => [name, observer(name)]));
@@ -55,7 +40,10 @@ export async function calibrate(
   try {
     for await (const batch of batches) {
       signal?.throwIfAborted();
-      for (const [name, numbers] of await running.run(batch, names)) observers.get(name)?.observe(numbers);
+      for (const [name, numbers] of await running.run(batch, names)) {
+        observers.get(name)?.observe(numbers);
+        onValue?.(name, numbers);
+      }
       images += batch.length / pixels;
       onProgress?.(images);
     }

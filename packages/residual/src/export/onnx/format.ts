@@ -6,6 +6,7 @@ import { openGraph } from '../graph/run.ts';
 import { decodeOnnx } from './decode.ts';
 import { raiseOnnx } from './raise.ts';
 import { openOnnx } from './runtime.ts';
+import { openOnnxValues } from './values.ts';
 import { writeOnnx } from './write.ts';
 
 export const onnxFormat: ExportFormat = {
@@ -33,5 +34,9 @@ export const onnxFormat: ExportFormat = {
   async open([file]) {
     if (!file) throw new Error('internal: there is no file');
     return openOnnx(file.bytes, file.path);
+  },
+  async openValues([file], graph) {
+    if (!file) throw new Error('internal: there is no file');
+    return openOnnxValues(file.bytes, graph, file.path);
   },
 };

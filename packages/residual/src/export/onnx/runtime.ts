@@ -6,6 +6,7 @@ import { ModelError } from '../../models/errors.ts';
 import { artefactFromTexts } from '../artefact.ts';
 import type { RunningFile } from '../runtime.ts';
 import { decodeOnnx } from './decode.ts';
+import type { OnnxModel } from './model.ts';
 
 type Runtime = typeof import('onnxruntime-web');
 
@@ -28,7 +29,30 @@ async function load(): Promise<Runtime> {
  * @throws ModelError where ONNX Runtime refuses it, or it does not say its labels and preprocessing
  */
 export async function openOnnx(bytes: Uint8Array, file: string): Promise<RunningFile> {
-  const model = decodeOnnx(bytes, file);
+  const { output, run, ...rest } = await openSession(decodeOnnx(bytes, file), bytes, file);
+  return {
+    ...rest,
+    async run(images, batch) {
+      const floats = (await run(images, batch)).get(output)?.values;
+      if (!floats) throw new ModelError(`${file}: gave no ${output}`);
+      return floats;
+    },
+  };
+}
+
+/** A file at work with all of its outputs. */
+export interface OnnxSession extends Omit<RunningFile, 'run'> {
+  /** The name of the first output. */
+  readonly output: string;
+  /** Runs a batch: each output's numbers as floats, in the order of its sizes. */
+  run(
+    images: Float32Array,
+    batch: number,
+  ): Promise<Map<string, { readonly dims: readonly number[]; readonly values: Float32Array }>>;
+}
+
+/** @throws as `openOnnx` */
+export async function openSession(model: OnnxModel, bytes: Uint8Array, file: string): Promise<OnnxSession> {
   const info = artefactFromTexts(model.metadata, file);
   const [input] = model.inputs;
   const [output] = model.outputs;
@@ -54,15 +78,16 @@ export async function openOnnx(bytes: Uint8Array, file: string): Promise<Running
     info,
     runtime: `ONNX Runtime ${runtime.env.versions.web ?? ''}`.trim(),
     input: input.type,
+    output: output.name,
     async run(images, batch) {
       const fed = tensorOf(images, batch);
       const results = await session.run({ [input.name]: fed });
-      const result = results[output.name];
-      if (!result) throw new ModelError(`${file}: gave no ${output.name}`);
-      const values = result.data as Float32Array | Uint16Array;
-      const floats = result.type === 'float16' ? fromHalfBits(values) : Float32Array.from(values);
+      const outputs = Object.entries(results).map(([name, { data, dims, type }]) => {
+        const values = data as Float32Array | Uint16Array;
+        return [name, { dims, values: type === 'float16' ? fromHalfBits(values) : Float32Array.from(values) }] as const;
+      });
       for (const tensor of [fed, ...Object.values(results)]) tensor.dispose();
-      return floats;
+      return new Map(outputs);
     },
     close: () => session.release(),
   };

@@ -26,6 +26,8 @@ export interface LiteRtModel {
    * @throws ModelError where the length is no whole number of batches
    */
   run(images: Float32Array | Uint8Array): Promise<Float32Array>;
+  /** Runs images as `run` does, and gives all outputs by their names in the file's signature. */
+  runAll(images: Float32Array | Uint8Array): Promise<Map<string, Float32Array>>;
   /** Frees what the runtime holds. */
   dispose(): void;
 }
@@ -45,33 +47,37 @@ export async function openLiteRt(file: Uint8Array): Promise<LiteRtModel> {
     throw new ModelError(`LiteRT refuses the file: ${messageOf(error)}`, { cause: error });
   });
   const [input] = model.getInputDetails();
-  const [output] = model.getOutputDetails();
+  const outputs = model.getOutputDetails();
   const inputShape = [...input.shape];
-  const outputShape = [...output.shape];
   const batch = sizeOf(inputShape);
-  const results = sizeOf(outputShape);
+  const runAll = async (images: Float32Array | Uint8Array): Promise<Map<string, Float32Array>> => {
+    if (images.length === 0 || images.length % batch !== 0) {
+      throw new ModelError(
+        `LiteRT: a run takes ${inputShape.join(' × ')} = ${batch} numbers, received ${images.length}`,
+      );
+    }
+    const runs = images.length / batch;
+    const all = new Map(outputs.map(({ name, shape }) => [name, new Float32Array(runs * sizeOf([...shape]))]));
+    for (let i = 0; i < runs; i++) {
+      const part = images.subarray(i * batch, (i + 1) * batch);
+      const typed = input.dtype === 'uint8' ? Uint8Array.from(part) : Float32Array.from(part);
+      const given = new litert.Tensor(typed, inputShape);
+      const received = await model.run([given]);
+      for (const [k, { name, shape }] of outputs.entries()) {
+        all.get(name)?.set(received[k].toTypedArray(), i * sizeOf([...shape]));
+        received[k].delete();
+      }
+      given.delete();
+    }
+    return all;
+  };
+  const [output] = outputs;
   return {
     inputShape,
-    outputShape,
+    outputShape: [...output.shape],
     accelerated: model.isFullyAccelerated,
-    async run(images) {
-      if (images.length === 0 || images.length % batch !== 0) {
-        throw new ModelError(
-          `LiteRT: a run takes ${inputShape.join(' × ')} = ${batch} numbers, received ${images.length}`,
-        );
-      }
-      const all = new Float32Array((images.length / batch) * results);
-      for (let i = 0; i * batch < images.length; i++) {
-        const part = images.subarray(i * batch, (i + 1) * batch);
-        const typed = input.dtype === 'uint8' ? Uint8Array.from(part) : Float32Array.from(part);
-        const given = new litert.Tensor(typed, inputShape);
-        const [received] = await model.run([given]);
-        all.set(received.toTypedArray(), i * results);
-        given.delete();
-        received.delete();
-      }
-      return all;
-    },
+    run: async (images) => (await runAll(images)).get(output.name) ?? new Float32Array(),
+    runAll,
     dispose: () => model.delete(),
   };
 }

@@ -24,7 +24,7 @@ export async function openTflite(bytes: Uint8Array, file: string): Promise<Runni
   const asBytes = input.type === 'uint8';
   return {
     info,
-    runtime: `LiteRT ${await versionOfLiteRt()}`,
+    runtime: await runtimeName(),
     input: input.type,
     async run(images) {
       const given = asBytes
@@ -39,7 +39,8 @@ export async function openTflite(bytes: Uint8Array, file: string): Promise<Runni
   };
 }
 
-async function versionOfLiteRt(): Promise<string> {
+/** With its version. */
+export async function runtimeName(): Promise<string> {
   const text = await readFile(join(liteRtFolder(), '..', 'package.json'), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
+  return `LiteRT ${(JSON.parse(text) as { readonly version: string }).version}`;
 }
