@@ -10,10 +10,13 @@ import { type Answers, accuracyOf, agreementOf, answersOf, picturesOf, runningMo
 import type { RunningFile } from '../export/runtime.ts';
 import { objections } from '../export/verdict.ts';
 import { writeAside } from '../models/files.ts';
+import type { QuantizedGraph } from '../quantize/post-training.ts';
 import { startBackend } from './backend.ts';
 import { UsageError, type Values } from './command.ts';
 import { atMost, checkClasses, choosePart, imagesText, openFor } from './evaluation-data.ts';
+import { explainLayers, explainSensitivity } from './explain-file.ts';
 import type { exportOptions } from './export.ts';
+import { checkIntegerOptions, checkKeptFloat, graphOf, postTrainingOf } from './export-quantize.ts';
 import { type ExportRow, exportJson, exportLines } from './export-text.ts';
 import { interruptible } from './interrupt.ts';
 import { LiveLine } from './live-line.ts';
@@ -34,6 +37,7 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
   const wanted = wantedOf(values);
   const backend = await startBackend(values);
   const run = await loadRun(typed);
+  await checkKeptFloat(run, values);
   const out = values.out ?? join(run.folder, 'export');
   const calibrated = wanted.some(({ precision }) => precision === 'int8');
   const data = values.proof === false && !calibrated ? undefined : await openData(run, values);
@@ -55,14 +59,22 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
       const rows: ExportRow[] = [];
       for (const one of wanted) {
         say(`writing ${one.format.target(one.precision)}`);
+        let quantized: QuantizedGraph | undefined;
         const files = await one.format.write({
           ...requestFor(run, one, values),
           ...(data && { calibration: picturesOf(data.calibration) }),
+          onQuantized: (made) => {
+            quantized = made;
+          },
           signal,
         });
-        const row = await prove(one, files, answers, values['max-drop'] ?? 1, (file, name) =>
+        const maxDrop = values['max-drop'] ?? 1;
+        const proven = await prove(one, files, answers, maxDrop, (file, name) =>
           held ? measure(file, name, held.dataset) : undefined,
         );
+        const row = held
+          ? await explain({ ...one, files, quantized, row: proven, run, held, values, signal, say })
+          : proven;
         if (row.objections.length === 0) {
           for (const { path, bytes } of files) await writeAside(join(out, path), [bytes]);
         }
@@ -85,6 +97,7 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
 function requestFor({ model, info }: LoadedRun, { precision }: Wanted, values: ExportValues): ExportRequest {
   return {
     ...{ model, info, precision, version },
+    postTraining: postTrainingOf(values),
     softmax: (values.softmax ?? 'keep') as ExportRequest['softmax'],
     input: (values.input ?? 'float32') as ExportRequest['input'],
     ...(values.layout === undefined ? {} : { layout: values.layout as NonNullable<ExportRequest['layout']> }),
@@ -116,6 +129,48 @@ async function prove(
   } finally {
     await file.close();
   }
+}
+
+/** Adds the tables of layers that were asked for, and those that a refused file owes. */
+async function explain({
+  format,
+  files,
+  quantized,
+  row,
+  run,
+  held,
+  values,
+  signal,
+  say,
+}: ToExplain): Promise<ExportRow> {
+  const refused = row.objections.length > 0;
+  const layers =
+    values.layers === true
+      ? await explainLayers(format, files, quantized?.graph ?? (await graphOf(run, values)), held.dataset, {
+          signal,
+          say,
+        })
+      : undefined;
+  const sensitivity =
+    quantized && (refused || values.sensitivity === true)
+      ? await explainSensitivity(quantized, held.splits.validation ?? held.calibration, {
+          ...{ refused, signal, say },
+          maxDrop: values['max-drop'] ?? 1,
+        })
+      : undefined;
+  return { ...row, ...(layers && { layers }), ...(sensitivity && { sensitivity }) };
+}
+
+interface ToExplain extends Wanted {
+  readonly files: readonly ExportFile[];
+  /** Of int8 files. */
+  readonly quantized: QuantizedGraph | undefined;
+  readonly row: ExportRow;
+  readonly run: LoadedRun;
+  readonly held: RunData;
+  readonly values: ExportValues;
+  readonly signal: AbortSignal;
+  readonly say: (text: string) => void;
 }
 
 function originalRow({ runtime }: RunningFile, answers: Answers): ExportRow {
@@ -163,9 +218,7 @@ function wantedOf(values: ExportValues): Wanted[] {
     formats.some((format) => format.precisions.includes(precisions[kind] as Precision)),
   );
   const kinds = values.quantize === undefined ? ['none'] : listOf('quantize', values.quantize, offered);
-  if (values.edges !== undefined && !kinds.includes('int8')) {
-    throw new UsageError('--edges is for files of integers', 'add --quantize int8');
-  }
+  checkIntegerOptions(values, kinds);
   const wanted: Wanted[] = [];
   for (const format of chosen) {
     for (const kind of kinds) {

@@ -3,6 +3,8 @@
 
 import { bytes, percent, plain } from '../evaluate/report-format.ts';
 import type { Agreement } from '../export/measure.ts';
+import type { ExplainedLayers, ExplainedSensitivity } from './explain-file.ts';
+import { layersJson, layersLines, sensitivityJson, sensitivityLines } from './layers-text.ts';
 import type { Style } from './style.ts';
 import { tableLines } from './table.ts';
 
@@ -19,6 +21,9 @@ export interface ExportRow {
   readonly runtime?: string;
   /** Why the file is refused. */
   readonly objections: readonly string[];
+  /** Where they were asked for, or explain a refusal. */
+  readonly layers?: ExplainedLayers;
+  readonly sensitivity?: ExplainedSensitivity;
 }
 
 export interface ExportReport {
@@ -35,6 +40,8 @@ export function exportLines({ folder, rows, original, images }: ExportReport, st
   return [
     ...measuredLines(original === undefined ? rows : [original, ...rows], style),
     '',
+    ...rows.flatMap(({ target, layers }) => (layers ? layersLines(target, layers, style) : [])),
+    ...rows.flatMap(({ target, sensitivity }) => (sensitivity ? sensitivityLines(target, sensitivity, style) : [])),
     ...rows.flatMap(({ target, objections }) =>
       objections.map((objection) => `${style.red('refused')} ${target}: ${objection}`),
     ),
@@ -67,7 +74,8 @@ export function exportJson({ folder, rows, original, images }: ExportReport): ob
   return { folder, measuredOn: images ?? null, model: original && rowJson(original), files: rows.map(rowJson) };
 }
 
-export function rowJson({ target, size, accuracy, agreement, latency, runtime, objections }: ExportRow): object {
+export function rowJson(row: ExportRow): object {
+  const { target, size, accuracy, agreement, latency, runtime, objections, layers, sensitivity } = row;
   return {
     file: target,
     bytes: size,
@@ -77,5 +85,7 @@ export function rowJson({ target, size, accuracy, agreement, latency, runtime, o
     milliseconds: latency,
     runtime,
     refused: objections,
+    ...(layers && { layers: layersJson(layers) }),
+    ...(sensitivity && { sensitivity: sensitivityJson(sensitivity) }),
   };
 }

@@ -1,6 +1,7 @@
 /** `residual export`: its options and its help. The work is in `export-run.ts`. */
 
 import { formatNames } from '../export/names.ts';
+import { observerNames } from '../quantize/observers/names.ts';
 import { defineCommand } from './command.ts';
 import { jsonOption, machineOptions, quietOption } from './options.ts';
 
@@ -65,7 +66,32 @@ export const exportOptions = {
     min: 1,
     help: 'training images that the scales of int8 are taken from',
     default: 256,
-    group: 'The file',
+    group: 'Integers',
+  },
+  observer: {
+    kind: 'choice',
+    value: 'KIND',
+    choices: observerNames,
+    help: 'how ranges are found: all that was seen, without its rarest numbers, or what loses least when clipped',
+    default: 'min-max',
+    group: 'Integers',
+  },
+  equalize: {
+    kind: 'flag',
+    help: 'scale channels between layers first, so that no weights are much smaller than others',
+    group: 'Integers',
+  },
+  'bias-correction': {
+    kind: 'flag',
+    help: 'take back into the biases what rounded weights add on average',
+    group: 'Integers',
+  },
+  'keep-float': {
+    kind: 'text',
+    value: 'LAYER,…',
+    many: true,
+    help: 'layers that int8 files spare: they go on computing in floats',
+    group: 'Integers',
   },
   data: {
     kind: 'text',
@@ -90,6 +116,16 @@ export const exportOptions = {
     max: 100,
     help: 'refuse a file whose accuracy falls by more',
     default: 1,
+    group: 'Proof',
+  },
+  layers: {
+    kind: 'flag',
+    help: 'how far each layer of a file agrees with the model, in the runtime itself',
+    group: 'Proof',
+  },
+  sensitivity: {
+    kind: 'flag',
+    help: 'what each layer of an int8 file costs; shown in any case where the file is refused',
     group: 'Proof',
   },
   proof: {
@@ -118,6 +154,8 @@ export const exportCommand = defineCommand({
     ['residual export runs/first --format onnx', 'runs/first/export/model.onnx'],
     ['residual export runs/first --quantize none,float16', 'full and half precision'],
     ['residual export runs/first --format tflite --quantize int8', 'a quarter of the size, for phones'],
+    ['residual export runs/first --format tflite --quantize int8 --layers --sensitivity', 'where its rounding shows'],
+    ['residual export runs/first --format tflite --quantize int8 --keep-float conv1,fc', 'these two stay in floats'],
     ['residual export runs/first --input uint8', 'takes pictures as they are'],
     ['residual export runs/first --softmax drop --out build/', 'logits, to another folder'],
   ],

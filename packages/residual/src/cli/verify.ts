@@ -21,6 +21,7 @@ export const verifyOptions = {
     help: 'with --against: fail where the accuracy is further below',
     default: 1,
   },
+  layers: { kind: 'flag', help: 'with --against: how far each layer agrees with the model, in the runtime itself' },
   ...machineOptions,
   quiet: quietOption,
   json: jsonOption,
@@ -39,6 +40,7 @@ export const verifyCommand = defineCommand({
   examples: [
     ['residual verify model.onnx photos/', 'accuracy on all the images of a folder'],
     ['residual verify runs/first/export/model.onnx photos/ --against runs/first', 'and whether it is the same model'],
+    ['residual verify model-int8.tflite photos/ --against runs/first --layers', 'and where the two part'],
   ],
   run: async (positionals, values) => (await import('./verify-run.ts')).verify(positionals, values),
 });

@@ -30,11 +30,12 @@ export async function openOnnxValues(bytes: Uint8Array, graph: InferenceGraph, f
     const known = own.get(tensor);
     return known ?? asOutput(model, tensor, shapes.get(value) ?? [], half ? 'float16' : 'float32');
   });
-  const { run, output: _, input: __, ...rest } = await openSession(
-    { ...model, outputs },
-    encodeOnnx({ ...model, outputs }).finish(),
-    file,
-  );
+  const {
+    run,
+    output: _,
+    input: __,
+    ...rest
+  } = await openSession({ ...model, outputs }, encodeOnnx({ ...model, outputs }).finish(), file);
   return {
     ...rest,
     values: [...shown.values()],
