@@ -92,7 +92,8 @@ function valueParameters(
 ): Record<string, AffineParameters> {
   const groups = new Groups();
   const fixed = new Map<string, AffineParameters>();
-  if (graph.input.range === 'bytes') fixed.set(graph.input.name, BYTE_PARAMETERS);
+  // With zero points of 0, bytes have no integer each: where they are rounded they lose a bit.
+  if (graph.input.range === 'bytes' && options.scheme !== 'symmetric') fixed.set(graph.input.name, BYTE_PARAMETERS);
   for (const node of graph.nodes) {
     if (float.has(node.name)) continue;
     if (movesOnly(node)) for (const input of node.inputs) groups.join(input, node.output);
