@@ -29,7 +29,8 @@ export const onnxFormat: ExportFormat = {
   recognises: ([file, ...others]) => file !== undefined && others.length === 0 && file.path.endsWith('.onnx'),
   read: ([file]) => {
     if (!file) throw new Error('internal: there is no file');
-    return openGraph(raiseOnnx(decodeOnnx(file.bytes, file.path), file.path));
+    const { graph, quantization } = raiseOnnx(decodeOnnx(file.bytes, file.path), file.path);
+    return quantization ? openQuantized(graph, quantization) : openGraph(graph);
   },
   async open([file]) {
     if (!file) throw new Error('internal: there is no file');
