@@ -1,6 +1,7 @@
 /** `residual export`: its options and its help. The work is in `export-run.ts`. */
 
 import { formatNames } from '../export/names.ts';
+import { quantizationProfiles } from '../export/onnx/placement.ts';
 import { observerNames } from '../quantize/observers/names.ts';
 import { defineCommand } from './command.ts';
 import { jsonOption, machineOptions, quietOption } from './options.ts';
@@ -59,6 +60,19 @@ export const exportOptions = {
     help: 'what int8 files take and give; uint8 for apps on phones',
     default: 'float; uint8 where --input is',
     group: 'The file',
+  },
+  profile: {
+    kind: 'choice',
+    value: 'WHERE',
+    choices: quantizationProfiles,
+    help: 'where int8 ONNX files run: cpu is ONNX Runtime, tensorrt is for Jetson (zero points of 0)',
+    default: 'cpu',
+    group: 'Integers',
+  },
+  'reduce-range': {
+    kind: 'flag',
+    help: 'weights of 7 bits, whose sums stay exact on x86 CPUs without VNNI instructions',
+    group: 'Integers',
   },
   calibrate: {
     kind: 'integer',

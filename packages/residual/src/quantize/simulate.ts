@@ -8,8 +8,7 @@ import type { AffineParameters, Quantization } from './parameters.ts';
 import { dequantizeWeights } from './weights.ts';
 
 /**
- * Opens the graph with rounded weights, biases and values. Values that only layers in floats make stay as they are, and
- * so do those for which the quantization has no scale, and biases for which it has no integers.
+ * Opens the graph with rounded weights, biases and values. Values that only layers in floats make stay as they are.
  *
  * @example const simulated = openQuantized(graph, quantization); const probabilities = await simulated.run(images)
  */
@@ -25,10 +24,7 @@ export function openQuantized(graph: InferenceGraph, quantization: Quantization)
       .flatMap(({ inputs, output }) => [...inputs, output]),
   );
   return openGraph(rounded, {
-    each: (name, value) => {
-      const parameters = integers.has(name) ? quantization.values[name] : undefined;
-      return parameters ? roundTo(value, parameters) : value;
-    },
+    each: (name, value) => (integers.has(name) ? roundTo(value, quantization.values[name]) : value),
   });
 }
 
@@ -41,15 +37,16 @@ function roundTo(value: tf.Tensor, { scale, zeroPoint }: AffineParameters): tf.T
 function roundedNode(graph: InferenceGraph, node: GraphNode, quantization: Quantization): GraphNode {
   const weights = quantization.weights[node.name];
   if (!weights) return node;
-  const input = quantization.values[node.inputs[0]];
-  const bias: Int32Array | undefined = quantization.biases[node.name];
+  const input = quantization.values[node.inputs[0]].scale;
   const { scales } = weights;
   const w = (constant: Constant): Constant => ({ ...constant, values: dequantizeWeights(weights) });
-  const b = (constant: Constant): Constant => {
-    if (!input || !bias) return constant;
-    const values = Float32Array.from(bias, (value, c) => value * input.scale * scales[scales.length === 1 ? 0 : c]);
-    return { ...constant, values };
-  };
+  const b = (constant: Constant): Constant => ({
+    ...constant,
+    values: Float32Array.from(
+      quantization.biases[node.name],
+      (value, c) => value * input * scales[scales.length === 1 ? 0 : c],
+    ),
+  });
   switch (node.op) {
     case 'conv2d':
     case 'depthwiseConv2d':

@@ -66,7 +66,12 @@ export class Integers {
     // Whole numbers up to 127 are exact as floats.
     const arranged = arrange({ shape, values: Float32Array.from(weights.values) });
     const tensor = bytesTensor(`${node}.weight`, 'int8', arranged.shape, Int8Array.from(arranged.values));
-    const zero = bytesTensor(`${node}.weight/zero_point`, 'int8', dimsOf(weights.scales), new Int8Array(weights.scales.length));
+    const zero = bytesTensor(
+      `${node}.weight/zero_point`,
+      'int8',
+      dimsOf(weights.scales),
+      new Int8Array(weights.scales.length),
+    );
     return dequantized(tensor, weights.scales, zero);
   }
 

@@ -45,13 +45,14 @@ function inIntegers({ op }: GraphNode): boolean {
   return op !== 'softmax' && op !== 'affine';
 }
 
-/** Activations and products are fused as they are, and a pair wanders through a max-pool by itself. */
+/** Activations and products are fused as they are. */
 function isQuantizedByTensorRt({ op }: GraphNode): boolean {
   switch (op) {
     case 'conv2d':
     case 'depthwiseConv2d':
     case 'dense':
     case 'add':
+    case 'maxPool':
     case 'averagePool':
     case 'globalAveragePool':
     case 'concat':

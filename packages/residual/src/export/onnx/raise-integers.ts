@@ -1,9 +1,15 @@
 /** Integers of an ONNX file read back: weights behind a DequantizeLinear as floats, and the scales of the values that
  *  pairs of QuantizeLinear and DequantizeLinear round. `integers.ts` in reverse. */
 
-import { trainedOf } from '../../quantize/assign.ts';
-import { type AffineParameters, type Quantization, type QuantizedWeights, roundAway } from '../../quantize/parameters.ts';
 import { ModelError } from '../../models/errors.ts';
+import { trainedOf } from '../../quantize/assign.ts';
+import {
+  type AffineParameters,
+  type Quantization,
+  type QuantizedWeights,
+  roundAway,
+} from '../../quantize/parameters.ts';
+import { quantizeBias } from '../../quantize/weights.ts';
 import { type Constant, type GraphNode, sizeOf } from '../graph/graph.ts';
 import { floatsOf, integersOf, type OnnxNode, type OnnxTensor } from './model.ts';
 
@@ -78,34 +84,35 @@ export class RaisedIntegers {
   }
 
   /**
-   * The scales of a file of integers; undefined for the others. `values` holds those that are rounded, and no others.
+   * What a file of integers rounds, as `openQuantized` takes it; undefined for the others. A layer counts as one of
+   * integers where its weights, what it reads and what it makes all are; `values` holds what the file rounds and no more.
    *
    * @param nodes of the finished graph
-   * @param nameOf what a value that was noted is called there
    */
-  quantization(nodes: readonly GraphNode[], nameOf: (value: string) => string): Quantization | undefined {
-    const values = Object.fromEntries([...this.rounded].map(([value, parameters]) => [nameOf(value), parameters]));
+  quantization(nodes: readonly GraphNode[]): Quantization | undefined {
     if (this.rounded.size === 0) return undefined;
     const weights: Record<string, QuantizedWeights> = {};
     const biases: Record<string, Int32Array> = {};
     const float = new Set<string>();
     for (const node of nodes) {
+      const rounded = [...node.inputs, node.output].every((value) => this.rounded.has(value));
       const numbers = trainedOf(node);
-      if (!numbers) continue;
       const source = this.trained.get(node.name);
       const stored = source && this.constants.get(source.weights);
-      if (!source || stored?.tensor.type !== 'int8') {
+      if (!rounded || (numbers && stored?.tensor.type !== 'int8')) {
         float.add(node.name);
-        continue;
+      } else if (numbers && stored && source) {
+        const { scales } = stored;
+        // The floats are these integers times their scale: dividing gives them back, in the graph's order.
+        const back = Int8Array.from(numbers.weights, (value, i) => roundAway(value / (scales[i % scales.length] ?? 1)));
+        weights[node.name] = { values: back, scales };
+        const bias = this.constants.get(source.bias)?.tensor;
+        const input = this.rounded.get(node.inputs[0] ?? '')?.scale ?? 1;
+        biases[node.name] =
+          bias?.type === 'int32' ? Int32Array.from(integersOf(bias)) : quantizeBias(numbers.bias, input, scales);
       }
-      const { scales } = stored;
-      // The floats are these integers times their scale: dividing gives them back, in the graph's order.
-      const back = Int8Array.from(numbers.weights, (value, i) => roundAway(value / (scales[i % scales.length] ?? 1)));
-      weights[node.name] = { values: back, scales };
-      const bias = this.constants.get(source.bias)?.tensor;
-      if (bias?.type === 'int32') biases[node.name] = Int32Array.from(integersOf(bias));
     }
-    return { values, weights, biases, float };
+    return { values: Object.fromEntries(this.rounded), weights, biases, float };
   }
 
   private floats(node: string, name: string): Float32Array {

@@ -52,7 +52,7 @@ export function raiseOnnx(model: OnnxModel, file: string): RaisedOnnx {
     output: output.name,
   };
   checkGraph(graph);
-  const quantization = raising.integers.quantization(nodes, (value) => (value === end ? output.name : value));
+  const quantization = raising.integers.quantization(nodes);
   for (const name of Object.keys(quantization?.values ?? {})) {
     if (name !== input.name && !nodes.some((node) => node.output === name)) {
       throw new ModelError(`${file}: rounds ${name} where our own engine has no value of its own`);
