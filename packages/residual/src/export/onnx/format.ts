@@ -7,7 +7,7 @@ import { inferenceGraph } from '../graph/from-model.ts';
 import { openGraph } from '../graph/run.ts';
 import { quantizedFor } from '../quantized.ts';
 import { decodeOnnx } from './decode.ts';
-import type { QuantizationProfile } from './placement.ts';
+import { type QuantizationProfile, schemeOf } from './placement.ts';
 import { raiseOnnx } from './raise.ts';
 import { openOnnx } from './runtime.ts';
 import { openOnnxValues } from './values.ts';
@@ -32,7 +32,7 @@ export const onnxFormat: ExportFormat = {
     if (precision !== 'int8') {
       return [{ path, bytes: writeOnnx(graph, { ...options, ...(precision === 'float16' && { precision }) }) }];
     }
-    const quantized = await quantizedFor(graph, request, profile === 'tensorrt' ? 'symmetric' : 'asymmetric');
+    const quantized = await quantizedFor(graph, request, schemeOf(profile));
     const { quantization } = quantized;
     return [{ path, bytes: writeOnnx(quantized.graph, { ...options, precision, profile, quantization }) }];
   },
@@ -52,7 +52,7 @@ export const onnxFormat: ExportFormat = {
   },
 };
 
-/** Both profiles may lie in one folder. */
+/** All profiles may lie in one folder. */
 function nameFor(precision: Precision, profile: QuantizationProfile = 'cpu'): string {
   return `${stemFor(precision)}${precision === 'int8' && profile !== 'cpu' ? `-${profile}` : ''}.onnx`;
 }

@@ -72,7 +72,8 @@ export class Integers {
       dimsOf(weights.scales),
       new Int8Array(weights.scales.length),
     );
-    return dequantized(tensor, weights.scales, zero);
+    const stored = dequantized(tensor, weights.scales, zero);
+    return this.profile === 'tensorrt8' ? inFloats(stored, arranged, weights.scales) : stored;
   }
 
   /** A node's bias: int32 at the scale of the sums that it is added to, or floats for TensorRT. */
@@ -82,7 +83,7 @@ export class Integers {
     if (!integers || !weights) return undefined;
     const name = `${node}.bias`;
     const scales = this.biasScales(input, weights.scales);
-    if (this.profile === 'tensorrt' || !this.rounded.has(input)) {
+    if (this.profile !== 'cpu' || !this.rounded.has(input)) {
       const values = Float32Array.from(integers, (value, c) => value * (scales[scales.length === 1 ? 0 : c] ?? 1));
       return { initializers: [floatTensor(name, [values.length], values)], nodes: [], output: name };
     }
@@ -107,6 +108,32 @@ function dequantized(tensor: OnnxTensor, scales: Float32Array, zero?: OnnxTensor
   return {
     initializers: [tensor, scale, ...(zero ? [zero] : [])],
     nodes: [scales.length === 1 ? node : { ...node, attributes: { axis: { int: 0 } } }],
+    output,
+  };
+}
+
+/** The same weights as floats, which a QuantizeLinear makes integers of again: each is a whole number of steps. */
+function inFloats(
+  { nodes, initializers, output }: Emitted,
+  { shape, values }: Constant,
+  scales: Float32Array,
+): Emitted {
+  const [stored, ...parameters] = initializers;
+  const [dequantize] = nodes;
+  if (!stored || !dequantize) throw new Error('internal: there are no weights');
+  const { name } = stored;
+  const stride = values.length / scales.length;
+  const floats = values.map((value, i) => value * (scales[Math.floor(i / stride)] ?? 1));
+  const quantize = {
+    ...dequantize,
+    type: 'QuantizeLinear',
+    name: `${name}/QuantizeLinear`,
+    outputs: [`${name}/quantized`],
+  };
+  const inputs = [`${name}/quantized`, ...dequantize.inputs.slice(1)];
+  return {
+    initializers: [floatTensor(name, shape, floats), ...parameters],
+    nodes: [quantize, { ...dequantize, inputs }],
     output,
   };
 }

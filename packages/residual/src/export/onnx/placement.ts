@@ -10,10 +10,17 @@ import type { GraphNode, InferenceGraph } from '../graph/graph.ts';
  * `cpu`: ONNX Runtime, which makes an integer kernel of an operator whose inputs and output all have a pair.
  * `tensorrt`: TensorRT (Jetson), which has zero points of 0 only, wants floats as biases, and joins convolution, sum and
  * ReLU into one kernel where only the sum's other input has a pair ("Q/DQ layer-placement recommendations" of its guide).
+ * `tensorrt8`: the same for TensorRT 8 (JetPack 5), whose parser takes no int8 constants: weights are floats behind a
+ * pair, so the file is as large as one of floats.
  */
 export type QuantizationProfile = (typeof quantizationProfiles)[number];
 
-export const quantizationProfiles = ['cpu', 'tensorrt'] as const;
+export const quantizationProfiles = ['cpu', 'tensorrt', 'tensorrt8'] as const;
+
+/** Which `scheme` of `assignQuantization` a profile needs. */
+export function schemeOf(profile: QuantizationProfile): 'asymmetric' | 'symmetric' {
+  return profile === 'cpu' ? 'asymmetric' : 'symmetric';
+}
 
 /** Names of the values that are rounded to integers, for all who read them. What the network gives is never one. */
 export function roundedValues(

@@ -14,15 +14,12 @@ import { distance, infoFor, picturesFor, pretendTrained } from '../graph/testing
 import { everyOp } from '../tflite/testing.ts';
 import { decodeOnnx } from './decode.ts';
 import { integersOf, type OnnxModel, type OnnxNode } from './model.ts';
-import { quantizationProfiles } from './placement.ts';
+import { type QuantizationProfile, quantizationProfiles, schemeOf } from './placement.ts';
 import { raiseOnnx } from './raise.ts';
 import { openOnnx } from './runtime.ts';
 import { type OnnxOptions, onnxModel, writeOnnx } from './write.ts';
 
 before(() => tf.setBackend('jit'));
-
-const schemes = { cpu: 'asymmetric', tensorrt: 'symmetric' } as const;
-type Profile = keyof typeof schemes;
 
 /** A network with convolutions, sums, a max-pool and a dense layer. */
 async function small(convention: 'torchvision' | 'keras' = 'torchvision', options: GraphOptions = {}) {
@@ -39,9 +36,13 @@ function imagesFor({ name, classes, preprocessing, input }: InferenceGraph, coun
   return input.range === 'bytes' ? Float32Array.from(bytes) : normalised;
 }
 
-async function quantized(graph: InferenceGraph, profile: Profile, keepFloat: string[] = []): Promise<Quantization> {
+async function quantized(
+  graph: InferenceGraph,
+  profile: QuantizationProfile,
+  keepFloat: string[] = [],
+): Promise<Quantization> {
   const ranges = await calibrate(graph, [imagesFor(graph, 16, 3)]);
-  return assignQuantization(graph, ranges, { scheme: schemes[profile], keepFloat });
+  return assignQuantization(graph, ranges, { scheme: schemeOf(profile), keepFloat });
 }
 
 /** ONNX Runtime beside the network in floats and beside our own engine on the same file. */
@@ -64,7 +65,7 @@ async function differences(graph: InferenceGraph, options: OnnxOptions) {
 }
 
 for (const profile of quantizationProfiles) {
-  for (const convention of ['torchvision', 'keras'] as const) {
+  for (const convention of profile === 'tensorrt8' ? (['keras'] as const) : (['torchvision', 'keras'] as const)) {
     test(`${profile}, padding of ${convention}: ONNX Runtime, the network and our own engine agree`, async () => {
       const graph = await small(convention);
       const quantization = await quantized(graph, profile);
@@ -83,6 +84,7 @@ for (const profile of quantizationProfiles) {
     });
   }
 
+  if (profile === 'tensorrt8') continue;
   test(`${profile}: every operation, pictures of bytes, layers in floats`, async () => {
     for (const range of ['normalised', 'bytes'] as const) {
       const graph = everyOp(range);
@@ -150,6 +152,17 @@ test('tensorrt: zero points are 0, biases floats, and one input of each sum come
   }
   assert.equal(readers('output').length, 0);
   assert.equal(maker('output')?.type, 'Gemm');
+  const old = onnxModel(graph, { precision: 'int8', quantization, profile: 'tensorrt8' });
+  const integers = old.initializers.filter(({ type }) => type !== 'float32');
+  assert.ok(
+    integers.every(({ name, dims }) => name.endsWith('/zero_point') && dims.length < 2),
+    'no constant is int8',
+  );
+  const pairs = wiring(old);
+  for (const { inputs } of [...pairs.typed('Conv'), ...pairs.typed('Gemm')]) {
+    const quantize = pairs.maker(pairs.maker(inputs[1])?.inputs[0]);
+    assert.deepEqual([quantize?.type, pairs.tensor(quantize?.inputs[0])?.type], ['QuantizeLinear', 'float32']);
+  }
 });
 
 test('every opset, a quarter of the size, one scale for all channels, 7 bits', async () => {
@@ -172,7 +185,7 @@ test('every opset, a quarter of the size, one scale for all channels, 7 bits', a
   const large = await inferenceGraph(pretendTrained(wide), infoFor(wide));
   wide.dispose();
   const full = writeOnnx(large).length;
-  for (const profile of quantizationProfiles) {
+  for (const profile of ['cpu', 'tensorrt'] as const) {
     const bytes = writeOnnx(large, { precision: 'int8', profile, quantization: await quantized(large, profile) });
     assert.ok(bytes.length < 0.29 * full, `${profile}: ${bytes.length} of ${full}`);
   }

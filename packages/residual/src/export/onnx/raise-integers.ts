@@ -5,6 +5,7 @@ import { ModelError } from '../../models/errors.ts';
 import { trainedOf } from '../../quantize/assign.ts';
 import {
   type AffineParameters,
+  clamp,
   type Quantization,
   type QuantizedWeights,
   roundAway,
@@ -22,6 +23,8 @@ interface StoredIntegers {
 export class RaisedIntegers {
   private readonly file: string;
   private readonly tensors: ReadonlyMap<string, OnnxTensor>;
+  /** Integers that a QuantizeLinear makes of a constant. */
+  private readonly made = new Map<string, OnnxTensor>();
   private readonly constants = new Map<string, StoredIntegers>();
   private readonly rounded = new Map<string, AffineParameters>();
   private readonly trained = new Map<string, { readonly weights: string; readonly bias: string }>();
@@ -34,7 +37,7 @@ export class RaisedIntegers {
   /** Notes a DequantizeLinear of a constant; false where it reads a value that is computed. */
   constant({ name, inputs, outputs, attributes }: OnnxNode): boolean {
     const [from = '', scale = '', zero = ''] = inputs;
-    const tensor = this.tensors.get(from);
+    const tensor = this.made.get(from) ?? this.tensors.get(from);
     if (!tensor) return false;
     const scales = this.floats(name, scale);
     const { axis } = attributes;
@@ -47,6 +50,20 @@ export class RaisedIntegers {
       throw this.odd(name, `${scales.length} scales for ${tensor.dims[0]} channels`);
     }
     this.constants.set(outputs[0] ?? '', { tensor, scales });
+    return true;
+  }
+
+  /** Notes a QuantizeLinear of a constant; false where it reads a value that is computed. The pair's other half checks it. */
+  quantizedConstant({ name, inputs, outputs }: OnnxNode): boolean {
+    const [from = '', scale = ''] = inputs;
+    const tensor = this.tensors.get(from);
+    if (!tensor) return false;
+    const scales = this.floats(name, scale);
+    const stride = sizeOf(tensor.dims) / scales.length;
+    const integers = Int8Array.from(floatsOf(tensor), (value, i) =>
+      clamp(roundAway(value / (scales[Math.floor(i / stride)] ?? 1)), -128, 127),
+    );
+    this.made.set(outputs[0] ?? '', { ...tensor, type: 'int8', raw: new Uint8Array(integers.buffer) });
     return true;
   }
 

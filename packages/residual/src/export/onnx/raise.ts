@@ -101,6 +101,7 @@ class Raising {
         this.values.set(to, this.input(node));
         break;
       case 'QuantizeLinear':
+        if (this.integers.quantizedConstant(node)) break;
         this.integers.round(node, this.input(node).name);
         this.values.set(to, this.input(node));
         break;

@@ -8,7 +8,7 @@ import { encodeOnnx } from './encode.ts';
 import { toFloat16 } from './float16.ts';
 import { lowerToOnnx } from './lower.ts';
 import { irVersions, type OnnxModel } from './model.ts';
-import { type QuantizationProfile, quantizationProfiles } from './placement.ts';
+import { type QuantizationProfile, quantizationProfiles, schemeOf } from './placement.ts';
 
 export interface OnnxOptions {
   /** 13 to 17: the set of operators, and with it the age of the runtimes that take the file. Default 17. */
@@ -24,7 +24,7 @@ export interface OnnxOptions {
    * `input: 'bytes'`. Default `float32`.
    */
   readonly type?: 'float32' | 'uint8';
-  /** Of `int8`: from `assignQuantization`; for the profile `tensorrt` with its scheme `symmetric`. */
+  /** Of `int8`: from `assignQuantization`, whose scheme must be `symmetric` for TensorRT's profiles. */
   readonly quantization?: Quantization;
   /** Of `int8`: which runtime the file is for, see {@link QuantizationProfile}. Default `cpu`. */
   readonly profile?: QuantizationProfile;
@@ -60,13 +60,13 @@ export function onnxModel(graph: InferenceGraph, options: OnnxOptions = {}): Onn
 function integersOf({ quantization, profile = 'cpu' }: OnnxOptions) {
   if (!quantization) throw new ModelError("onnx: precision 'int8' needs a quantization, received none");
   if (!quantizationProfiles.includes(profile)) {
-    throw new ModelError(`onnx: profile must be ${quantizationProfiles.join(' or ')}, received '${profile}'`);
+    throw new ModelError(`onnx: profile must be ${quantizationProfiles.join(', ')}; received '${profile}'`);
   }
   const odd = Object.entries(quantization.values).find(([, { zeroPoint }]) => zeroPoint !== 0);
-  if (profile === 'tensorrt' && odd) {
+  if (schemeOf(profile) === 'symmetric' && odd) {
     const [name, { zeroPoint }] = odd;
     throw new ModelError(
-      `onnx: the profile tensorrt needs zero points of 0 (scheme 'symmetric'), ${name} has ${zeroPoint}`,
+      `onnx: the profile ${profile} needs zero points of 0 (scheme 'symmetric'), ${name} has ${zeroPoint}`,
     );
   }
   return { quantization, profile };
