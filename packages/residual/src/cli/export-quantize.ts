@@ -11,7 +11,16 @@ import { nearest } from './nearest.ts';
 
 type ExportValues = Values<typeof exportOptions>;
 
-const ofIntegers = ['edges', 'observer', 'equalize', 'bias-correction', 'keep-float', 'sensitivity'] as const;
+const ofIntegers = [
+  'profile',
+  'reduce-range',
+  'edges',
+  'observer',
+  'equalize',
+  'bias-correction',
+  'keep-float',
+  'sensitivity',
+] as const;
 
 /** @throws UsageError for options that no wanted file heeds */
 export function checkIntegerOptions(values: ExportValues, kinds: readonly string[]): void {
@@ -30,6 +39,7 @@ export function postTrainingOf(values: ExportValues): NonNullable<ExportRequest[
     ...(values.observer === undefined ? {} : { observer: values.observer as ObserverName }),
     ...(values.equalize === undefined ? {} : { equalize: values.equalize }),
     ...(values['bias-correction'] === undefined ? {} : { biasCorrection: values['bias-correction'] }),
+    ...(values['reduce-range'] === true ? { bits: 7 } : {}),
     keepFloat: keptFloat(values),
   };
 }

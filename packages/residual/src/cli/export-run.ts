@@ -7,6 +7,7 @@ import type { Precision } from '../export/artefact.ts';
 import type { ExportFile, ExportFormat, ExportRequest } from '../export/format.ts';
 import { formats } from '../export/formats.ts';
 import { type Answers, accuracyOf, agreementOf, answersOf, picturesOf, runningModel } from '../export/measure.ts';
+import type { QuantizationProfile } from '../export/onnx/placement.ts';
 import type { RunningFile } from '../export/runtime.ts';
 import { objections } from '../export/verdict.ts';
 import type { QuantizedGraph } from '../quantize/post-training.ts';
@@ -31,6 +32,7 @@ type ExportValues = Values<typeof exportOptions>;
 interface Wanted {
   readonly format: ExportFormat;
   readonly precision: Precision;
+  readonly profile?: QuantizationProfile;
 }
 
 export async function exportRun([typed = '']: readonly string[], values: ExportValues): Promise<number> {
@@ -58,7 +60,7 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
       const answers = held && (await measure(original, 'the model', held.dataset));
       const rows: ExportRow[] = [];
       for (const one of wanted) {
-        say(`writing ${one.format.target(one.precision)}`);
+        say(`writing ${one.format.target(one.precision, one.profile)}`);
         let quantized: QuantizedGraph | undefined;
         const files = await one.format.write({
           ...requestFor(run, one, values),
@@ -94,10 +96,11 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
   );
 }
 
-function requestFor({ model, info }: LoadedRun, { precision }: Wanted, values: ExportValues): ExportRequest {
+function requestFor({ model, info }: LoadedRun, { precision, profile }: Wanted, values: ExportValues): ExportRequest {
   return {
     ...{ model, info, precision, version },
     postTraining: postTrainingOf(values),
+    ...(profile === undefined ? {} : { profile }),
     softmax: (values.softmax ?? 'keep') as ExportRequest['softmax'],
     input: (values.input ?? 'float32') as ExportRequest['input'],
     ...(values.layout === undefined ? {} : { layout: values.layout as NonNullable<ExportRequest['layout']> }),
@@ -108,13 +111,13 @@ function requestFor({ model, info }: LoadedRun, { precision }: Wanted, values: E
 
 /** Runs files from memory: only what agrees is written. */
 async function prove(
-  { format, precision }: Wanted,
+  { format, precision, profile }: Wanted,
   files: readonly ExportFile[],
   original: Answers | undefined,
   maxDrop: number,
   measure: (file: RunningFile, name: string) => Promise<Answers> | undefined,
 ): Promise<ExportRow> {
-  const target = format.target(precision);
+  const target = format.target(precision, profile);
   const size = files.reduce((sum, { bytes }) => sum + bytes.length, 0);
   if (!original) return { target, size, objections: [] };
   const file = await format.open(files);
@@ -219,13 +222,14 @@ function wantedOf(values: ExportValues): Wanted[] {
   );
   const kinds = values.quantize === undefined ? ['none'] : listOf('quantize', values.quantize, offered);
   checkIntegerOptions(values, kinds);
+  const profile = values.profile as QuantizationProfile | undefined;
   const wanted: Wanted[] = [];
   for (const format of chosen) {
     for (const kind of kinds) {
       const refusal = refusalOf(format, kind, values);
       const precision = heldBy(format, kind);
       const again = wanted.some((one) => one.format === format && one.precision === precision);
-      if (!refusal && precision && !again) wanted.push({ format, precision });
+      if (!refusal && precision && !again) wanted.push({ format, precision, ...(profile && { profile }) });
       else if (!refusal) continue;
       else if (values.format !== undefined) throw refusal;
     }

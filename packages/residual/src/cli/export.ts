@@ -1,6 +1,7 @@
 /** `residual export`: its options and its help. The work is in `export-run.ts`. */
 
 import { formatNames } from '../export/names.ts';
+import { quantizationProfiles } from '../export/onnx/placement.ts';
 import { observerNames } from '../quantize/observers/names.ts';
 import { defineCommand } from './command.ts';
 import { jsonOption, machineOptions, quietOption } from './options.ts';
@@ -59,6 +60,19 @@ export const exportOptions = {
     help: 'what int8 files take and give; uint8 for apps on phones',
     default: 'float; uint8 where --input is',
     group: 'The file',
+  },
+  profile: {
+    kind: 'choice',
+    value: 'WHERE',
+    choices: quantizationProfiles,
+    help: 'where int8 ONNX files run: ONNX Runtime, or TensorRT (Jetson; tensorrt8: JetPack 5, weights stay large)',
+    default: 'cpu',
+    group: 'Integers',
+  },
+  'reduce-range': {
+    kind: 'flag',
+    help: 'weights of 7 bits, whose sums stay exact on x86 CPUs without VNNI instructions',
+    group: 'Integers',
   },
   calibrate: {
     kind: 'integer',
@@ -160,6 +174,7 @@ export const exportCommand = defineCommand({
     ['residual export runs/first --quantize int8 --keep-float fc', 'the last layer stays in floats'],
     ['residual export runs/first --format tfjs --quantize dynamic', 'for pages: tfjs-dynamic/model.json, a quarter'],
     ['residual export runs/first --format saved-model', 'for TensorFlow and TF Serving: copy it to NAME/1'],
+    ['residual export runs/first --format onnx --quantize int8 --profile tensorrt', 'for a Jetson'],
     ['residual export runs/first --input uint8', 'takes pictures as they are'],
     ['residual export runs/first --softmax drop --out build/', 'logits, to another folder'],
   ],

@@ -9,6 +9,7 @@ import type { InferenceGraph } from './graph/graph.ts';
 import type { RunningGraph } from './graph/run.ts';
 import type { Pictures } from './measure.ts';
 import type { FormatName } from './names.ts';
+import type { QuantizationProfile } from './onnx/placement.ts';
 import type { RunningFile, RunningValues } from './runtime.ts';
 
 export interface ExportRequest {
@@ -23,6 +24,8 @@ export interface ExportRequest {
   readonly layout?: Layout;
   /** Of ONNX. Default 17. */
   readonly opset?: number;
+  /** Of an int8 ONNX file: the runtime that it is for. Default `cpu`. */
+  readonly profile?: QuantizationProfile;
   /** Of an int8 TFLite file: the type of the numbers that a caller gives and gets. Default: floats, or uint8 for bytes. */
   readonly edges?: 'float' | 'int8' | 'uint8';
   /** Pictures like those to come, from which int8 files take their scales. */
@@ -58,7 +61,7 @@ export interface ExportFormat {
   /** What the input can be. Default: both. */
   readonly inputs?: readonly ExportRequest['input'][];
   /** The name of the file, or of the folder that holds the files, in the folder of the export: e.g. `model.onnx`. */
-  target(precision: Precision): string;
+  target(precision: Precision, profile?: QuantizationProfile): string;
   /** @throws ModelError for what the format cannot hold */
   write(request: ExportRequest): Promise<readonly ExportFile[]>;
   /** Whether these files, from a disk, are of this format. */

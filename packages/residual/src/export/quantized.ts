@@ -20,8 +20,8 @@ export async function quantizedFor(
   scheme?: PostTrainingOptions['scheme'],
 ): Promise<QuantizedGraph> {
   // Who asks for a way of calibrating does not want what was trained.
-  const { observer, percentile, equalize, biasCorrection, keepFloat } = postTraining ?? {};
-  const asked = observer !== undefined || percentile !== undefined || equalize || biasCorrection;
+  const { observer, percentile, equalize, biasCorrection, bits, keepFloat } = postTraining ?? {};
+  const asked = [observer, percentile, bits].some((one) => one !== undefined) || equalize || biasCorrection;
   const options = { ...(scheme && { scheme }), ...(keepFloat && { keepFloat }) };
   const trained = asked ? undefined : await trainedQuantization(model, graph, options);
   if (trained) {

@@ -102,7 +102,8 @@ function valueParameters(
 ): Record<string, AffineParameters> {
   const groups = scaleGroups(graph, float);
   const fixed = new Map<string, AffineParameters>();
-  if (graph.input.range === 'bytes') fixed.set(graph.input.name, BYTE_PARAMETERS);
+  // With zero points of 0, bytes have no integer each: where they are rounded they lose a bit.
+  if (graph.input.range === 'bytes' && options.scheme !== 'symmetric') fixed.set(graph.input.name, BYTE_PARAMETERS);
   for (const node of graph.nodes) {
     if (float.has(node.name)) continue;
     const unit = node.op === 'softmax' || node.op === 'sigmoid';

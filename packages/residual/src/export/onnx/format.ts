@@ -1,35 +1,46 @@
 /** ONNX as one of the formats of `residual export`. */
 
+import { openQuantized } from '../../quantize/simulate.ts';
+import type { Precision } from '../artefact.ts';
 import { type ExportFormat, stemFor } from '../format.ts';
 import { inferenceGraph } from '../graph/from-model.ts';
 import { openGraph } from '../graph/run.ts';
+import { quantizedFor } from '../quantized.ts';
 import { decodeOnnx } from './decode.ts';
+import { type QuantizationProfile, schemeOf } from './placement.ts';
 import { raiseOnnx } from './raise.ts';
 import { openOnnx } from './runtime.ts';
 import { openOnnxValues } from './values.ts';
-import { writeOnnx } from './write.ts';
+import { type OnnxOptions, writeOnnx } from './write.ts';
 
 export const onnxFormat: ExportFormat = {
   name: 'onnx',
   title: 'ONNX',
-  precisions: ['float32', 'float16'],
+  precisions: ['float32', 'float16', 'int8'],
   layouts: ['NCHW', 'NHWC'],
-  target: (precision) => `${stemFor(precision)}.onnx`,
-  async write({ model, info, precision, softmax, input, layout, opset, version }) {
+  target: nameFor,
+  async write(request) {
+    const { model, info, precision, softmax, input, layout, opset, version, profile = 'cpu' } = request;
     const graph = await inferenceGraph(model, info, { softmax, input: input === 'uint8' ? 'bytes' : 'normalised' });
-    const bytes = writeOnnx(graph, {
-      ...(precision === 'float16' ? { precision } : {}),
+    const options: OnnxOptions = {
       ...(layout === undefined ? {} : { layout }),
       ...(opset === undefined ? {} : { opset }),
       type: input,
       producer: { name: 'residual', version },
-    });
-    return [{ path: onnxFormat.target(precision), bytes }];
+    };
+    const path = nameFor(precision, profile);
+    if (precision !== 'int8') {
+      return [{ path, bytes: writeOnnx(graph, { ...options, ...(precision === 'float16' && { precision }) }) }];
+    }
+    const quantized = await quantizedFor(graph, request, schemeOf(profile));
+    const { quantization } = quantized;
+    return [{ path, bytes: writeOnnx(quantized.graph, { ...options, precision, profile, quantization }) }];
   },
   recognises: ([file, ...others]) => file !== undefined && others.length === 0 && file.path.endsWith('.onnx'),
   read: ([file]) => {
     if (!file) throw new Error('internal: there is no file');
-    return openGraph(raiseOnnx(decodeOnnx(file.bytes, file.path), file.path));
+    const { graph, quantization } = raiseOnnx(decodeOnnx(file.bytes, file.path), file.path);
+    return quantization ? openQuantized(graph, quantization) : openGraph(graph);
   },
   async open([file]) {
     if (!file) throw new Error('internal: there is no file');
@@ -40,3 +51,8 @@ export const onnxFormat: ExportFormat = {
     return openOnnxValues(file.bytes, graph, file.path);
   },
 };
+
+/** All profiles may lie in one folder. */
+function nameFor(precision: Precision, profile: QuantizationProfile = 'cpu'): string {
+  return `${stemFor(precision)}${precision === 'int8' && profile !== 'cpu' ? `-${profile}` : ''}.onnx`;
+}

@@ -1,6 +1,7 @@
 /** The inference graph in ONNX's operators: channels first inside, torchvision's names at the edges.
  *  https://github.com/onnx/onnx/blob/main/docs/Operators.md; all of these are the same from opset 13 to 17. */
 
+import type { Quantization } from '../../quantize/parameters.ts';
 import { artefactOf, artefactSentence, artefactToTexts, type Layout, type Precision } from '../artefact.ts';
 import {
   type Activation,
@@ -13,7 +14,9 @@ import {
   shapesOf,
 } from '../graph/graph.ts';
 import { moved } from '../graph/transpose.ts';
+import { type Emitted, Integers } from './integers.ts';
 import { type Attribute, floatTensor, int64Tensor, type OnnxModel, type OnnxNode, type OnnxTensor } from './model.ts';
+import type { QuantizationProfile } from './placement.ts';
 
 export interface LowerOptions {
   readonly opset: number;
@@ -24,12 +27,14 @@ export interface LowerOptions {
   /** For the metadata; everything is float32 here. */
   readonly precision: Precision;
   readonly producer: OnnxModel['producer'];
+  /** For a file of integers. */
+  readonly integers?: { readonly quantization: Quantization; readonly profile: QuantizationProfile };
 }
 
 export function lowerToOnnx(graph: InferenceGraph, options: LowerOptions): OnnxModel {
-  const { layout, type, opset, precision, producer } = options;
+  const { layout, type, opset, precision, producer, integers } = options;
   const info = artefactOf(graph, layout, precision);
-  const lowering = new Lowering(graph);
+  const lowering = new Lowering(graph, integers && new Integers(graph, integers.quantization, integers.profile));
   lowering.input(layout, type);
   for (const node of graph.nodes) lowering.node(node);
   const [height = 0, width = 0, channels = 0] = graph.input.shape;
@@ -41,7 +46,7 @@ export function lowerToOnnx(graph: InferenceGraph, options: LowerOptions): OnnxM
     initializers: lowering.initializers,
     inputs: [{ name: graph.input.name, type, dims: ['batch', ...dims] }],
     outputs: [{ name: graph.output, type: 'float32', dims: ['batch', graph.classes.length] }],
-    metadata: artefactToTexts(info),
+    metadata: { ...artefactToTexts(info), ...(integers && { profile: integers.profile }) },
     doc: artefactSentence(info),
     producer,
   };
@@ -52,32 +57,41 @@ class Lowering {
   readonly initializers: OnnxTensor[] = [];
   private readonly shapes: ReadonlyMap<string, Shape>;
   private readonly graph: InferenceGraph;
-  /** What the graph's input is called once it is floats, channels first. */
-  private picture: string;
+  private readonly integers: Integers | undefined;
+  /** Under which name a value of the graph is read, where it is another than its own. */
+  private readonly readAs = new Map<string, string>();
 
-  constructor(graph: InferenceGraph) {
+  constructor(graph: InferenceGraph, integers?: Integers) {
     this.graph = graph;
     this.shapes = shapesOf(graph);
-    this.picture = graph.input.name;
+    this.integers = integers;
   }
 
   input(layout: Layout, type: 'float32' | 'uint8'): void {
+    const { name } = this.graph.input;
+    let picture = name;
     // A picture of bytes is a quarter of its floats: it is moved first and widened after.
-    if (layout === 'NHWC')
-      this.picture = this.emit('Transpose', 'input.nchw', [this.picture], { perm: ints([0, 3, 1, 2]) });
-    if (type === 'uint8') this.picture = this.emit('Cast', 'input.float', [this.picture], { to: { int: 1 } });
+    if (layout === 'NHWC') picture = this.emit('Transpose', 'input.nchw', [picture], { perm: ints([0, 3, 1, 2]) });
+    if (type === 'uint8') picture = this.emit('Cast', 'input.float', [picture], { to: { int: 1 } });
+    this.readAs.set(name, this.rounded(name, picture, name));
   }
 
   node(node: GraphNode): void {
+    this.operation(node);
+    const { output } = node;
+    this.readAs.set(output, this.rounded(output, output, output));
+  }
+
+  private operation(node: GraphNode): void {
     const { name, output } = node;
-    const inputs = node.inputs.map((value) => (value === this.graph.input.name ? this.picture : value));
+    const inputs = node.inputs.map((value) => this.readAs.get(value) ?? value);
     const shapes = node.inputs.map((value) => this.shapes.get(value) ?? []);
     const [x = ''] = inputs;
     const [from = []] = shapes;
     switch (node.op) {
       case 'conv2d': {
-        const weight = this.constant(`${name}.weight`, moved(node.filter, [3, 2, 0, 1]));
-        const bias = this.constant(`${name}.bias`, node.bias);
+        const weight = this.weight(node, node.filter, (filter) => moved(filter, [3, 2, 0, 1]));
+        const bias = this.bias(node);
         this.activated(node, 'Conv', [x, weight, bias], {
           ...slideOf(node),
           ...kernelOf(node.filter),
@@ -87,17 +101,16 @@ class Lowering {
       }
       case 'depthwiseConv2d': {
         const [height = 0, width = 0, channels = 0, multiplier = 0] = node.filter.shape;
-        const filters = moved(node.filter, [2, 3, 0, 1]);
         const shape = [channels * multiplier, 1, height, width];
-        const weight = this.constant(`${name}.weight`, { shape, values: filters.values });
-        const bias = this.constant(`${name}.bias`, node.bias);
+        const weight = this.weight(node, node.filter, (filter) => ({ ...moved(filter, [2, 3, 0, 1]), shape }));
+        const bias = this.bias(node);
         const group = { int: channels };
         this.activated(node, 'Conv', [x, weight, bias], { ...slideOf(node), ...kernelOf(node.filter), group });
         break;
       }
       case 'dense': {
-        const weight = this.constant(`${name}.weight`, moved(node.weights, [1, 0]));
-        const bias = this.constant(`${name}.bias`, node.bias);
+        const weight = this.weight(node, node.weights, (weights) => moved(weights, [1, 0]));
+        const bias = this.bias(node);
         this.activated(node, 'Gemm', [x, weight, bias], { transB: { int: 1 } });
         break;
       }
@@ -128,7 +141,8 @@ class Lowering {
         break;
       }
       case 'globalAveragePool': {
-        const mean = this.emit('GlobalAveragePool', name, inputs);
+        // Rounded on both sides of the flattening, which then moves integers.
+        const mean = this.rounded(output, this.emit('GlobalAveragePool', name, inputs), `${name}.mean`);
         this.emit('Flatten', `${name}.flatten`, [mean], { axis: { int: 1 } }, output);
         break;
       }
@@ -226,6 +240,28 @@ class Lowering {
     output = `${name}:0`,
   ): string {
     this.nodes.push({ type, name, inputs, outputs: [output], attributes });
+    return output;
+  }
+
+  /** The value as integers would give it back, where the quantization rounds it. */
+  private rounded(value: string, from: string, name: string): string {
+    const parameters = this.integers?.parametersOf(value);
+    return parameters && this.integers ? this.emitted(this.integers.pair(from, name, parameters)) : from;
+  }
+
+  private weight({ name }: GraphNode, constant: Constant, arrange: (constant: Constant) => Constant): string {
+    const integers = this.integers?.weights(name, constant, arrange);
+    return integers ? this.emitted(integers) : this.constant(`${name}.weight`, arrange(constant));
+  }
+
+  private bias({ name, inputs: [input = ''], bias }: Extract<GraphNode, { readonly bias: Constant }>): string {
+    const integers = this.integers?.bias(name, input);
+    return integers ? this.emitted(integers) : this.constant(`${name}.bias`, bias);
+  }
+
+  private emitted({ nodes, initializers, output }: Emitted): string {
+    this.nodes.push(...nodes);
+    this.initializers.push(...initializers);
     return output;
   }
 

@@ -82,3 +82,12 @@ export function int64sOf({ type, raw }: OnnxTensor): number[] {
   if (type !== 'int64') throw new Error(`internal: ${type} is not int64`);
   return Array.from(new BigInt64Array(Uint8Array.from(raw).buffer), Number);
 }
+
+/** The whole numbers of a tensor of 8 or 32 bits. */
+export function integersOf({ type, raw }: OnnxTensor): Int8Array | Uint8Array | Int32Array {
+  const { buffer } = Uint8Array.from(raw);
+  if (type === 'int8') return new Int8Array(buffer);
+  if (type === 'uint8') return new Uint8Array(buffer);
+  if (type === 'int32') return new Int32Array(buffer);
+  throw new Error(`internal: ${type} is no type of 8 or 32 bits`);
+}

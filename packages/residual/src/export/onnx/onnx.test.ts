@@ -26,7 +26,7 @@ async function parity(model: tfl.LayersModel, graphOptions: GraphOptions, option
   const one = await file.run(images.subarray(0, images.length / 3), 1);
   await file.close();
   // And back again: our own engine runs the file as well.
-  const own = await runGraph(raiseOnnx(decodeOnnx(writeOnnx(graph, options), 'test.onnx'), 'test.onnx'), images);
+  const own = await runGraph(raiseOnnx(decodeOnnx(writeOnnx(graph, options), 'test.onnx'), 'test.onnx').graph, images);
   const limit = options.precision === 'float16' ? 1e-2 : 1e-4;
   assert.ok(distance(expected, own) < limit, `read back: ${distance(expected, own)}`);
   return Math.max(distance(expected, three), distance(three.subarray(0, one.length), one));

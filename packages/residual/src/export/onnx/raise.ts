@@ -2,6 +2,7 @@
  *  Other files are taken as far as they use the same operators in the same way; what differs is named. */
 
 import { ModelError } from '../../models/errors.ts';
+import type { Quantization } from '../../quantize/parameters.ts';
 import { artefactFromTexts } from '../artefact.ts';
 import { checkGraph, shapeOf } from '../graph/check.ts';
 import {
@@ -17,12 +18,19 @@ import type { DraftNode } from '../graph/layers.ts';
 import { simplify } from '../graph/passes.ts';
 import { moved } from '../graph/transpose.ts';
 import { floatsOf, int64sOf, type OnnxModel, type OnnxNode, type OnnxTensor } from './model.ts';
+import { RaisedIntegers } from './raise-integers.ts';
+
+export interface RaisedOnnx {
+  readonly graph: InferenceGraph;
+  /** Of a file with QuantizeLinear and DequantizeLinear: the graph's constants are floats, these are their integers. */
+  readonly quantization?: Quantization;
+}
 
 /**
  * @param file its name, for messages
  * @throws ModelError for operators and forms that our files do not have, naming the node
  */
-export function raiseOnnx(model: OnnxModel, file: string): InferenceGraph {
+export function raiseOnnx(model: OnnxModel, file: string): RaisedOnnx {
   const info = artefactFromTexts(model.metadata, file);
   const { architecture: name, classes, preprocessing, range, gives } = info;
   const [input, ...otherInputs] = model.inputs;
@@ -44,7 +52,13 @@ export function raiseOnnx(model: OnnxModel, file: string): InferenceGraph {
     output: output.name,
   };
   checkGraph(graph);
-  return graph;
+  const quantization = raising.integers.quantization(nodes);
+  for (const name of Object.keys(quantization?.values ?? {})) {
+    if (name !== input.name && !nodes.some((node) => node.output === name)) {
+      throw new ModelError(`${file}: rounds ${name} where our own engine has no value of its own`);
+    }
+  }
+  return { graph, ...(quantization && { quantization }) };
 }
 
 /** What a value of the file is in the graph. */
@@ -61,10 +75,12 @@ class Raising {
   private readonly file: string;
   private readonly tensors: ReadonlyMap<string, OnnxTensor>;
   private readonly values = new Map<string, Raised>();
+  readonly integers: RaisedIntegers;
 
   constructor(model: OnnxModel, file: string) {
     this.file = file;
     this.tensors = new Map(model.initializers.map((tensor) => [tensor.name, tensor]));
+    this.integers = new RaisedIntegers(this.tensors, file);
   }
 
   begin(name: string, shape: Shape, layout: Raised['layout']): void {
@@ -83,6 +99,14 @@ class Raising {
     switch (type) {
       case 'Cast':
         this.values.set(to, this.input(node));
+        break;
+      case 'QuantizeLinear':
+        if (this.integers.quantizedConstant(node)) break;
+        this.integers.round(node, this.input(node).name);
+        this.values.set(to, this.input(node));
+        break;
+      case 'DequantizeLinear':
+        if (!this.integers.constant(node)) this.values.set(to, this.input(node));
         break;
       case 'Transpose':
         this.values.set(to, this.transposed(node));
@@ -116,6 +140,7 @@ class Raising {
         const kernel = this.constant(node, 1);
         const [filters = 0, perGroup = 0, height = 0, width = 0] = kernel.shape;
         const group = intOf(node, 'group', 1);
+        this.integers.node(name, inputs[1] ?? '', inputs[2] ?? '');
         const bias = inputs[2] ? this.constant(node, 2) : { shape: [filters], values: new Float32Array(filters) };
         const rest = { bias, ...slideOf(node), dilation: pairOf(node, 'dilations'), activation } as const;
         if (group === 1) return { op: 'conv2d', ...base, filter: moved(kernel, [2, 3, 1, 0]), ...rest };
@@ -125,6 +150,7 @@ class Raising {
       }
       case 'Gemm': {
         const kernel = this.constant(node, 1);
+        this.integers.node(name, inputs[1] ?? '', inputs[2] ?? '');
         const weights = intOf(node, 'transB', 0) === 1 ? moved(kernel, [1, 0]) : kernel;
         return { op: 'dense', ...base, weights, bias: this.constant(node, 2), activation };
       }
@@ -239,6 +265,8 @@ class Raising {
   }
 
   private constant(node: OnnxNode, place: number): Constant {
+    const stored = this.integers.floatsBehind(node.inputs[place] ?? '');
+    if (stored) return stored;
     const tensor = this.tensor(node, place);
     return { shape: tensor.dims, values: floatsOf(tensor) };
   }
