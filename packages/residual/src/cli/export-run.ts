@@ -227,24 +227,31 @@ function wantedOf(values: ExportValues): Wanted[] {
   for (const format of chosen) {
     for (const kind of kinds) {
       const precision = precisions[kind] as Precision;
-      const refusal = refusalOf(format, kind, values.layout);
+      const refusal = refusalOf(format, kind, values);
       if (!refusal) wanted.push({ format, precision, ...(profile && { profile }) });
       else if (values.format !== undefined) throw refusal;
     }
   }
-  // Each kind is one that some format has, so it is the layout that none of these can have.
-  if (wanted.length === 0) throw new UsageError(`no format has ${kinds.join(', ')} files of layout ${values.layout}`);
+  // Each kind is one that some format has, so it is the layout or the input that none of these can have.
+  if (wanted.length === 0) {
+    const asked = [values.layout && `layout ${values.layout}`, values.input && `--input ${values.input}`];
+    throw new UsageError(`no format has ${kinds.join(', ')} files of ${asked.filter(Boolean).join(' and ')}`);
+  }
   return wanted;
 }
 
 /** Why a format cannot have such a file. */
-function refusalOf(format: ExportFormat, kind: string, layout: string | undefined): UsageError | undefined {
+function refusalOf(format: ExportFormat, kind: string, { layout, input }: ExportValues): UsageError | undefined {
   if (!format.precisions.includes(precisions[kind] as Precision)) {
     const can = Object.keys(precisions).filter((one) => format.precisions.includes(precisions[one] as Precision));
     return new UsageError(
       `${format.title} files cannot be written with --quantize ${kind}`,
       `they can with ${can.join(', ')}`,
     );
+  }
+  const { inputs = ['float32', 'uint8'] } = format;
+  if (input !== undefined && !inputs.some((one) => one === input)) {
+    return new UsageError(`${format.title} files cannot take --input ${input}`, `they can take ${inputs.join(', ')}`);
   }
   if (layout === undefined || format.layouts.some((one) => one === layout)) return undefined;
   return new UsageError(`${format.title} files cannot be ${layout}`, `they can be ${format.layouts.join(', ')}`);

@@ -18,8 +18,9 @@ export interface ExportRequest {
   readonly precision: Precision;
   /** The softmax at the end: as the model has it, left out, or there in any case. */
   readonly softmax: 'keep' | 'drop' | 'add';
-  /** What the file takes: normalised float32 numbers, or pictures of bytes, whose normalisation is part of the file. */
-  readonly input: 'float32' | 'uint8';
+  /** What the file takes: normalised float32 numbers, or pictures of bytes, whose normalisation is part of the file.
+   * `picture`: bytes of pictures of any size, which the file resizes and cuts too. */
+  readonly input: 'float32' | 'uint8' | 'picture';
   /** Of the input. Default: what is usual for the format. */
   readonly layout?: Layout;
   /** Of ONNX. Default 17. */
@@ -56,6 +57,8 @@ export interface ExportFormat {
   readonly precisions: readonly Precision[];
   /** Of the input. */
   readonly layouts: readonly Layout[];
+  /** What the input can be. Default: `float32` and `uint8`. */
+  readonly inputs?: readonly ExportRequest['input'][];
   /** The name of the file, or of the folder that holds the files, in the folder of the export: e.g. `model.onnx`. */
   target(precision: Precision, profile?: QuantizationProfile): string;
   /** @throws ModelError for what the format cannot hold */
