@@ -31,6 +31,8 @@ const variants: Readonly<Record<string, OnnxOptions>> = {
   float16: { precision: 'float16' },
   'float16-edges': { precision: 'float16', edges: 'float16' },
   uint8: { type: 'uint8' },
+  picture: { type: 'picture' },
+  'picture-opset13': { type: 'picture', opset: 13 },
 };
 
 const cases: object[] = [];
@@ -43,7 +45,7 @@ for (const [name, [variant, options]] of Object.entries(networks)) {
   await writeFile(join(folder, `${name}.bytes.u8`), bytes);
   await writeFile(join(folder, `${name}.expected.f32`), new Uint8Array(Float32Array.from(expected).buffer));
   for (const [kind, onnx] of Object.entries(variants)) {
-    const graph = await inferenceGraph(model, info, { input: onnx.type === 'uint8' ? 'bytes' : 'normalised' });
+    const graph = await inferenceGraph(model, info, { input: onnx.type === undefined ? 'normalised' : 'bytes' });
     const file = `${name}-${kind}.onnx`;
     await writeFile(join(folder, file), writeOnnx(graph, onnx));
     const half = onnx.precision === 'float16';

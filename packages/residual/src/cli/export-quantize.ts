@@ -54,7 +54,7 @@ function keptFloat(values: ExportValues): readonly string[] {
 export async function graphOf({ model, info }: LoadedRun, values: ExportValues): Promise<InferenceGraph> {
   return inferenceGraph(model, info, {
     softmax: (values.softmax ?? 'keep') as ExportRequest['softmax'],
-    input: values.input === 'uint8' || values.edges === 'uint8' ? 'bytes' : 'normalised',
+    input: (values.input ?? 'float32') !== 'float32' || values.edges === 'uint8' ? 'bytes' : 'normalised',
   });
 }
 

@@ -236,8 +236,8 @@ function wantedOf(values: ExportValues): Wanted[] {
   }
   // Each kind is one that some format has, so it is the layout or the input that none of these can have.
   if (wanted.length === 0) {
-    const of = [values.layout && `layout ${values.layout}`, values.input && `input ${values.input}`].filter(Boolean);
-    throw new UsageError(`no format has ${kinds.join(', ')} files of ${of.join(' and ')}`);
+    const asked = [values.layout && `layout ${values.layout}`, values.input && `--input ${values.input}`];
+    throw new UsageError(`no format has ${kinds.join(', ')} files of ${asked.filter(Boolean).join(' and ')}`);
   }
   return wanted;
 }
@@ -261,8 +261,9 @@ function refusalOf(
       `they can with ${can.join(', ')}`,
     );
   }
-  if (input !== undefined && format.inputs && !format.inputs.some((one) => one === input)) {
-    return new UsageError(`a ${format.title} cannot take ${input}`, `it takes ${format.inputs.join(', ')}`);
+  const { inputs = ['float32', 'uint8'] } = format;
+  if (input !== undefined && !inputs.some((one) => one === input)) {
+    return new UsageError(`${format.title} files cannot take --input ${input}`, `they can take ${inputs.join(', ')}`);
   }
   if (layout === undefined || format.layouts.some((one) => one === layout)) return undefined;
   return new UsageError(`${format.title} files cannot be ${layout}`, `they can be ${format.layouts.join(', ')}`);

@@ -31,8 +31,8 @@ export const exportOptions = {
   input: {
     kind: 'choice',
     value: 'TYPE',
-    choices: ['float32', 'uint8'],
-    help: 'float32: numbers that the caller normalises; uint8: pictures as they are, the file normalises',
+    choices: ['float32', 'uint8', 'picture'],
+    help: 'float32: the caller normalises; uint8: the file does; picture: it resizes as well, any size (ONNX)',
     default: 'float32',
     group: 'The file',
   },
@@ -176,6 +176,7 @@ export const exportCommand = defineCommand({
     ['residual export runs/first --format saved-model', 'for TensorFlow and TF Serving: copy it to NAME/1'],
     ['residual export runs/first --format onnx --quantize int8 --profile tensorrt', 'for a Jetson'],
     ['residual export runs/first --input uint8', 'takes pictures as they are'],
+    ['residual export runs/first --format onnx --input picture', 'takes pictures of any size'],
     ['residual export runs/first --softmax drop --out build/', 'logits, to another folder'],
   ],
   run: async (positionals, values) => (await import('./export-run.ts')).exportRun(positionals, values),

@@ -2,6 +2,7 @@
  *  Each format is one object in a folder of its own; `formats.ts` lists them. */
 
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { ModelError } from '../models/errors.ts';
 import type { ModelInfo } from '../models/info.ts';
 import type { PostTrainingOptions, QuantizedGraph } from '../quantize/post-training.ts';
 import type { Layout, Precision } from './artefact.ts';
@@ -18,8 +19,9 @@ export interface ExportRequest {
   readonly precision: Precision;
   /** The softmax at the end: as the model has it, left out, or there in any case. */
   readonly softmax: 'keep' | 'drop' | 'add';
-  /** What the file takes: normalised float32 numbers, or pictures of bytes, whose normalisation is part of the file. */
-  readonly input: 'float32' | 'uint8';
+  /** What the file takes: normalised float32 numbers, or pictures of bytes, whose normalisation is part of the file.
+   * `picture`: bytes of pictures of any size, which the file resizes and cuts too. */
+  readonly input: 'float32' | 'uint8' | 'picture';
   /** Of the input. Default: what is usual for the format. */
   readonly layout?: Layout;
   /** Of ONNX. Default 17. */
@@ -58,7 +60,7 @@ export interface ExportFormat {
   readonly nearest?: Readonly<Partial<Record<Precision, Precision>>>;
   /** Of the input. */
   readonly layouts: readonly Layout[];
-  /** What the input can be. Default: both. */
+  /** What the input can be. Default: `float32` and `uint8`. */
   readonly inputs?: readonly ExportRequest['input'][];
   /** The name of the file, or of the folder that holds the files, in the folder of the export: e.g. `model.onnx`. */
   target(precision: Precision, profile?: QuantizationProfile): string;
@@ -94,4 +96,9 @@ export function stemFor(precision: Precision): string {
 /** `tfjs` or `tfjs-float16`: where a format's files have a folder of their own. */
 export function folderFor(format: FormatName, precision: Precision): string {
   return precision === 'float32' ? format : `${format}-${precision}`;
+}
+
+/** @throws ModelError where a format's files cannot take pictures of any size */
+export function checkInput(title: string, input: ExportRequest['input']): asserts input is 'float32' | 'uint8' {
+  if (input === 'picture') throw new ModelError(`${title}: input must be float32 or uint8, received picture`);
 }

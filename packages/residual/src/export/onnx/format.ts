@@ -18,10 +18,11 @@ export const onnxFormat: ExportFormat = {
   title: 'ONNX',
   precisions: ['float32', 'float16', 'int8'],
   layouts: ['NCHW', 'NHWC'],
+  inputs: ['float32', 'uint8', 'picture'],
   target: nameFor,
   async write(request) {
     const { model, info, precision, softmax, input, layout, opset, version, profile = 'cpu' } = request;
-    const graph = await inferenceGraph(model, info, { softmax, input: input === 'uint8' ? 'bytes' : 'normalised' });
+    const graph = await inferenceGraph(model, info, { softmax, input: input === 'float32' ? 'normalised' : 'bytes' });
     const options: OnnxOptions = {
       ...(layout === undefined ? {} : { layout }),
       ...(opset === undefined ? {} : { opset }),

@@ -16,6 +16,7 @@ import {
 import { moved } from '../graph/transpose.ts';
 import { type Emitted, Integers } from './integers.ts';
 import { type Attribute, floatTensor, int64Tensor, type OnnxModel, type OnnxNode, type OnnxTensor } from './model.ts';
+import { pictureNodes } from './picture.ts';
 import type { QuantizationProfile } from './placement.ts';
 
 export interface LowerOptions {
@@ -24,6 +25,8 @@ export interface LowerOptions {
   readonly layout: Layout;
   /** Of the input: `uint8` for pictures as they are, where the graph takes bytes. */
   readonly type: 'float32' | 'uint8';
+  /** Takes bytes of pictures of any size, channels last. */
+  readonly anySize?: boolean;
   /** For the metadata; everything is float32 here. */
   readonly precision: Precision;
   readonly producer: OnnxModel['producer'];
@@ -32,13 +35,15 @@ export interface LowerOptions {
 }
 
 export function lowerToOnnx(graph: InferenceGraph, options: LowerOptions): OnnxModel {
-  const { layout, type, opset, precision, producer, integers } = options;
+  const { layout, type, opset, precision, producer, integers, anySize = false } = options;
   const info = artefactOf(graph, layout, precision);
   const lowering = new Lowering(graph, integers && new Integers(graph, integers.quantization, integers.profile));
-  lowering.input(layout, type);
+  if (anySize) lowering.anyPicture();
+  else lowering.input(layout, type);
   for (const node of graph.nodes) lowering.node(node);
   const [height = 0, width = 0, channels = 0] = graph.input.shape;
-  const dims = layout === 'NCHW' ? [channels, height, width] : [height, width, channels];
+  const sizes = anySize ? ['height', 'width'] : [height, width];
+  const dims = layout === 'NCHW' ? [channels, ...sizes] : [...sizes, channels];
   return {
     opset,
     name: graph.name,
@@ -46,8 +51,14 @@ export function lowerToOnnx(graph: InferenceGraph, options: LowerOptions): OnnxM
     initializers: lowering.initializers,
     inputs: [{ name: graph.input.name, type, dims: ['batch', ...dims] }],
     outputs: [{ name: graph.output, type: 'float32', dims: ['batch', graph.classes.length] }],
-    metadata: { ...artefactToTexts(info), ...(integers && { profile: integers.profile }) },
-    doc: artefactSentence(info),
+    metadata: {
+      ...artefactToTexts(info),
+      ...(integers && { profile: integers.profile }),
+      ...(anySize && { input: 'picture' }),
+    },
+    doc: anySize
+      ? `${artefactSentence(info)} The file does so itself: it takes any height and width.`
+      : artefactSentence(info),
     producer,
   };
 }
@@ -74,6 +85,14 @@ class Lowering {
     if (layout === 'NHWC') picture = this.emit('Transpose', 'input.nchw', [picture], { perm: ints([0, 3, 1, 2]) });
     if (type === 'uint8') picture = this.emit('Cast', 'input.float', [picture], { to: { int: 1 } });
     this.readAs.set(name, this.rounded(name, picture, name));
+  }
+
+  anyPicture(): void {
+    const { input, preprocessing } = this.graph;
+    this.readAs.set(
+      input.name,
+      this.rounded(input.name, this.emitted(pictureNodes(input.name, preprocessing)), input.name),
+    );
   }
 
   node(node: GraphNode): void {

@@ -58,6 +58,7 @@ test('every opset, both layouts, and pictures of bytes', async () => {
   assert.ok((await parity(model, { input: 'bytes' }, { type: 'uint8' })) < 1e-4);
   assert.ok((await parity(model, { input: 'bytes' }, { type: 'uint8', layout: 'NCHW' })) < 1e-4);
   assert.ok((await parity(model, { input: 'bytes' }, { type: 'float32' })) < 1e-4);
+  assert.ok((await parity(model, { input: 'bytes' }, { type: 'picture', opset: 13 })) < 1e-4);
 });
 
 test('half precision, with edges of either type', async () => {
@@ -143,6 +144,11 @@ test('impossible options and numbers are named', async () => {
   assert.throws(
     () => writeOnnx(graph, { type: 'uint8' }),
     /needs a graph whose input is 'bytes', received 'normalised'/,
+  );
+  const bytes = await inferenceGraph(model, infoFor(model), { input: 'bytes' });
+  assert.throws(
+    () => writeOnnx(bytes, { type: 'picture', precision: 'float16' }),
+    /an input of pictures is NHWC and not float16, received NHWC, float16/,
   );
   const kernel = model.getLayer('fc').weights[0];
   kernel?.write(tf.fill([32, 5], 1e5) as tf.Variable);

@@ -18,6 +18,7 @@ import type { DraftNode } from '../graph/layers.ts';
 import { simplify } from '../graph/passes.ts';
 import { moved } from '../graph/transpose.ts';
 import { floatsOf, int64sOf, type OnnxModel, type OnnxNode, type OnnxTensor } from './model.ts';
+import { PICTURE } from './picture.ts';
 import { RaisedIntegers } from './raise-integers.ts';
 
 export interface RaisedOnnx {
@@ -41,7 +42,11 @@ export function raiseOnnx(model: OnnxModel, file: string): RaisedOnnx {
   const shape: Shape = preprocessing.inputShape;
   const raising = new Raising(model, file);
   raising.begin(input.name, shape, info.layout);
-  for (const node of model.nodes) raising.node(node);
+  // Pictures are brought to the input's size before they come to our own engine.
+  const [resizing, network] = [true, false].map((is) => model.nodes.filter((n) => n.name.startsWith(PICTURE) === is));
+  const resized = resizing?.at(-1)?.outputs[0];
+  if (resized !== undefined) raising.alias(resized, input.name);
+  for (const node of network ?? []) raising.node(node);
   const end = raising.valueOf(output.name).name;
   const nodes = simplify(raising.drafts, end).map((node) =>
     node.output === end ? { ...node, output: output.name } : node,
@@ -85,6 +90,11 @@ class Raising {
 
   begin(name: string, shape: Shape, layout: Raised['layout']): void {
     this.values.set(name, { name, shape, layout });
+  }
+
+  /** A value that is another, channels first. */
+  alias(name: string, of: string): void {
+    this.values.set(name, { ...this.valueOf(of), layout: 'NCHW' });
   }
 
   valueOf(name: string): Raised {

@@ -7,6 +7,7 @@ import { artefactFromTexts } from '../artefact.ts';
 import type { RunningFile } from '../runtime.ts';
 import { decodeOnnx } from './decode.ts';
 import type { OnnxModel } from './model.ts';
+import { sizeBeforeCut } from './picture.ts';
 
 type Runtime = typeof import('onnxruntime-web');
 
@@ -66,10 +67,15 @@ export async function openSession(model: OnnxModel, bytes: Uint8Array, file: str
     throw new ModelError(`${file}: ONNX Runtime cannot load it: ${(cause as Error).message}`, { cause });
   }
   const [height, width, channels] = info.preprocessing.inputShape;
-  const dims = info.layout === 'NCHW' ? [channels, height, width] : [height, width, channels];
+  // A file that resizes gets what is ready for it on a canvas of which it will cut out just that.
+  const canvas = model.metadata.input === 'picture' ? sizeBeforeCut(info.preprocessing) : ([height, width] as const);
+  const dims = info.layout === 'NCHW' ? [channels, height, width] : [...canvas, channels];
   const tensorOf = (values: Float32Array, batch: number): Tensor => {
     const shape = [batch, ...dims];
-    const placed = info.layout === 'NCHW' ? channelsFirst(values, batch, height * width, channels) : values;
+    const placed =
+      info.layout === 'NCHW'
+        ? channelsFirst(values, batch, height * width, channels)
+        : onCanvas(values, [height, width, channels], canvas);
     if (input.type === 'uint8') return new runtime.Tensor('uint8', Uint8Array.from(placed, Math.round), shape);
     if (input.type === 'float16') return new runtime.Tensor('float16', halfBits(placed), shape);
     return new runtime.Tensor('float32', placed, shape);
@@ -100,6 +106,23 @@ function channelsFirst(values: Float32Array, batch: number, pixels: number, chan
     for (let p = 0; p < pixels; p++) {
       for (let c = 0; c < channels; c++) out[base + c * pixels + p] = values[base + p * channels + c];
     }
+  }
+  return out;
+}
+
+/** Pictures in the middle of larger ones, where a cut will find them. */
+function onCanvas(
+  values: Float32Array,
+  [height, width, channels]: readonly [number, number, number],
+  [tall, wide]: readonly [number, number],
+): Float32Array {
+  if (tall === height && wide === width) return values;
+  const [top, left] = [Math.floor((tall - height) / 2), Math.floor((wide - width) / 2)];
+  const out = new Float32Array((values.length / height / width) * tall * wide);
+  for (let row = 0; row < values.length / width / channels; row++) {
+    const [picture, y] = [Math.floor(row / height), (row % height) + top];
+    const line = values.subarray(row * width * channels, (row + 1) * width * channels);
+    out.set(line, ((picture * tall + y) * wide + left) * channels);
   }
   return out;
 }

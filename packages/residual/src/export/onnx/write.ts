@@ -21,9 +21,10 @@ export interface OnnxOptions {
   readonly layout?: Layout;
   /**
    * The input's type: `uint8` takes pictures of the input's size as they are, and needs a graph that was made with
-   * `input: 'bytes'`. Default `float32`.
+   * `input: 'bytes'`. `picture` is the same for pictures of any size: the file resizes and cuts them too (channels last;
+   * what is not for float16). Default `float32`.
    */
-  readonly type?: 'float32' | 'uint8';
+  readonly type?: 'float32' | 'uint8' | 'picture';
   /** Of `int8`: from `assignQuantization`, whose scheme must be `symmetric` for TensorRT's profiles. */
   readonly quantization?: Quantization;
   /** Of `int8`: which runtime the file is for, see {@link QuantizationProfile}. Default `cpu`. */
@@ -43,17 +44,25 @@ export interface OnnxOptions {
  */
 export function onnxModel(graph: InferenceGraph, options: OnnxOptions = {}): OnnxModel {
   const { opset = 17, precision = 'float32', edges = 'float32', type = 'float32' } = options;
-  const { layout = type === 'uint8' ? 'NHWC' : 'NCHW', producer = { name: 'residual', version: '' } } = options;
+  const { layout = type === 'float32' ? 'NCHW' : 'NHWC', producer = { name: 'residual', version: '' } } = options;
   if (!Object.hasOwn(irVersions, opset)) {
     throw new ModelError(`onnx: opset must be ${Object.keys(irVersions).join(', ')}, received ${opset}`);
   }
-  if (type === 'uint8' && graph.input.range !== 'bytes') {
+  if (type !== 'float32' && graph.input.range !== 'bytes') {
     throw new ModelError(
-      `onnx: an input of uint8 needs a graph whose input is 'bytes', received '${graph.input.range}'`,
+      `onnx: an input of ${type} needs a graph whose input is 'bytes', received '${graph.input.range}'`,
     );
   }
+  const anySize = type === 'picture';
+  if (anySize && (layout !== 'NHWC' || precision === 'float16')) {
+    throw new ModelError(`onnx: an input of pictures is NHWC and not float16, received ${layout}, ${precision}`);
+  }
   const integers = precision === 'int8' ? integersOf(options) : undefined;
-  const model = lowerToOnnx(graph, { opset, layout, type, precision, producer, ...(integers && { integers }) });
+  const model = lowerToOnnx(graph, {
+    ...{ opset, layout, precision, producer, anySize },
+    type: anySize ? 'uint8' : type,
+    ...(integers && { integers }),
+  });
   return precision === 'float16' ? toFloat16(model, edges) : model;
 }
 

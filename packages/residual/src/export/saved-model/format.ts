@@ -1,7 +1,7 @@
 /** A TensorFlow SavedModel as one of the formats of `residual export`. */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { type ExportFormat, folderFor } from '../format.ts';
+import { checkInput, type ExportFormat, folderFor } from '../format.ts';
 import { inferenceGraph } from '../graph/from-model.ts';
 import { openGraph } from '../graph/run.ts';
 import { filesBeside } from '../tensorflow/files.ts';
@@ -25,6 +25,7 @@ export const savedModelFormat: ExportFormat = {
   layouts: ['NHWC'],
   target: (precision) => folderFor('saved-model', precision),
   async write({ model, info, precision, softmax, input }) {
+    checkInput('SavedModel', input);
     const graph = await inferenceGraph(model, info, { softmax, input: input === 'uint8' ? 'bytes' : 'normalised' });
     const files = writeSavedModel(graph, { weights: storages[precision], type: input });
     return files.map(({ path, bytes }) => ({ path: `${savedModelFormat.target(precision)}/${path}`, bytes }));

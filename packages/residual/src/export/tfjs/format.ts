@@ -1,6 +1,6 @@
 /** A TF.js graph model as one of the formats of `residual export`: what a page loads to predict. */
 
-import { type ExportFormat, folderFor } from '../format.ts';
+import { checkInput, type ExportFormat, folderFor } from '../format.ts';
 import { inferenceGraph } from '../graph/from-model.ts';
 import { openGraph } from '../graph/run.ts';
 import { formatOfModel } from './model-json.ts';
@@ -25,6 +25,7 @@ export const tfjsFormat: ExportFormat = {
   layouts: ['NHWC'],
   target: (precision) => folderFor('tfjs', precision),
   async write({ model, info, precision, softmax, input, version }) {
+    checkInput('TF.js graph model', input);
     const graph = await inferenceGraph(model, info, { softmax, input: input === 'uint8' ? 'bytes' : 'normalised' });
     const type = input === 'uint8' ? 'int32' : 'float32';
     const files = writeTfjs(graph, { weights: storages[precision], type, version });

@@ -2,7 +2,7 @@
 
 import { openQuantized } from '../../quantize/simulate.ts';
 import type { Precision } from '../artefact.ts';
-import { type ExportFormat, stemFor } from '../format.ts';
+import { checkInput, type ExportFormat, stemFor } from '../format.ts';
 import { inferenceGraph } from '../graph/from-model.ts';
 import { openGraph } from '../graph/run.ts';
 import { quantizedFor } from '../quantized.ts';
@@ -28,6 +28,7 @@ export const tfliteFormat: ExportFormat = {
     // Only a file of integers can take them. A caller who has bytes gives bytes.
     const edges = precision === 'int8' ? (request.edges ?? (input === 'uint8' ? 'uint8' : 'float')) : 'float';
     const bytes = input === 'uint8' || edges === 'uint8';
+    checkInput('TFLite', input);
     const graph = await inferenceGraph(model, info, { softmax, input: bytes ? 'bytes' : 'normalised' });
     const quantize = storages[precision];
     const quantized = precision === 'int8' ? await quantizedFor(graph, request) : undefined;
