@@ -79,7 +79,11 @@ test('what no folder can be, and a folder that is not ours, are named', async ()
     assert.match(ended.stderr, message);
   };
   const layers = ['export', 'net', '--format', 'tfjs-layers', '--no-proof'];
-  await fails([...layers, '--input', 'uint8'], 2, /a TF\.js layers model cannot take uint8\nit takes float32/);
+  await fails(
+    [...layers, '--input', 'uint8'],
+    2,
+    /TF\.js layers model files cannot take --input uint8\nthey can take float32/,
+  );
   await mkdir(join(folder, 'mine/tfjs-layers'), { recursive: true });
   await writeFile(join(folder, 'mine/tfjs-layers/notes.txt'), 'mine');
   await fails(

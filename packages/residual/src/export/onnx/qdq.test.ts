@@ -8,7 +8,7 @@ import { resnet } from '../../models/resnet.ts';
 import { assignQuantization } from '../../quantize/assign.ts';
 import { calibrate } from '../../quantize/calibrate.ts';
 import type { Quantization } from '../../quantize/parameters.ts';
-import { openQuantized } from '../../quantize/simulate.ts';
+import { openSimulated } from '../../quantize/simulate.ts';
 import { type GraphOptions, type InferenceGraph, inferenceGraph, runGraph } from '../graph/index.ts';
 import { distance, infoFor, picturesFor, pretendTrained } from '../graph/testing.ts';
 import { everyOp } from '../tflite/testing.ts';
@@ -54,7 +54,7 @@ async function differences(graph: InferenceGraph, options: OnnxOptions) {
   await file.close();
   const raised = raiseOnnx(decodeOnnx(bytes, 'test.onnx'), 'test.onnx');
   assert.ok(raised.quantization);
-  const own = openQuantized(raised.graph, raised.quantization);
+  const own = openSimulated(raised.graph, raised.quantization);
   const answers = (await own.run(images)).get(graph.output) ?? [];
   own.dispose();
   return {

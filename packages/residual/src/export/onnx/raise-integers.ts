@@ -101,7 +101,7 @@ export class RaisedIntegers {
   }
 
   /**
-   * What a file of integers rounds, as `openQuantized` takes it; undefined for the others. A layer counts as one of
+   * What a file of integers rounds, as `openSimulated` takes it; undefined for the others. A layer counts as one of
    * integers where its weights, what it reads and what it makes all are; `values` holds what the file rounds and no more.
    *
    * @param nodes of the finished graph

@@ -8,7 +8,7 @@ import { inferenceGraph } from '../../export/graph/from-model.ts';
 import { distance, infoFor, picturesFor, predicted, pretendTrained } from '../../export/graph/testing.ts';
 import { networkOf } from '../../models/network.ts';
 import { resnet18 } from '../../models/resnet.ts';
-import { openQuantized } from '../simulate.ts';
+import { openSimulated } from '../simulate.ts';
 import { type AwareNetwork, quantizeAware } from './index.ts';
 import { gradientsOf, lossOf, prepared } from './testing.ts';
 
@@ -17,7 +17,7 @@ beforeEach(() => tf.setBackend('jit'));
 /** What the integers of a network give, by the simulation that exported files are held against. */
 async function simulated({ quantization }: AwareNetwork, model: LayersModel, images: Float32Array) {
   const graph = await inferenceGraph(model, infoFor(model), { softmax: 'drop' });
-  const running = openQuantized(graph, await quantization(graph));
+  const running = openSimulated(graph, await quantization(graph));
   const output = (await running.run(images)).get(graph.output);
   running.dispose();
   return output ?? new Float32Array();
