@@ -1,6 +1,7 @@
 /** What the server costs over its engine: throughput on real JPEGs under load, p99 at half of that load, and one request on
  *  an idle server: `npx node bench/serve/load.ts [--size 224] [--rounds 3] [--pictures 320]`. Server and engine take turns.
- *  Ends with 1 below 85 %, above 500 ms or above 5 ms more. Processor time per picture is told beside it: on a busy machine it is the fairer measure, best with `--threads 1`. */
+ *  Ends with 1 below 85 %, above 500 ms or above 5 ms more. Processor time per picture is told beside it: on a busy machine
+ *  it is the fairer measure, best with `--threads 1`. */
 
 import { fork } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
