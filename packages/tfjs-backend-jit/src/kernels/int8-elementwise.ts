@@ -3,7 +3,7 @@
  * number as a table. Buffers end on whole vectors (the heap sees to it), so the last vector may reach beyond the tensor.
  */
 import { type Expr, type Func, f32, f32x4, i8x16, i16x8, i32, i32x4, type Local, v128 } from '../wasm/assembler.ts';
-import { FACTOR_PANEL, type Field, PANEL, packedChannels, type Rounding } from './int8-layout.ts';
+import { FACTOR_PANEL, FIELDS, type Field, PANEL, packedChannels, type Rounding } from './int8-layout.ts';
 import { rescale, splatField } from './int8-requantise.ts';
 import { input, output, type Recipe } from './kernel.ts';
 import { at, cutRows, rowKernel } from './move-pieces.ts';
@@ -169,24 +169,12 @@ export function int8Add(bytes: number): Recipe {
   return one(kernel, 3);
 }
 
-/** Fields whose value is one for all channels, read into locals when they are first asked for. */
+/** Fields whose value is one for all channels, read into locals once. */
 function heldFields(f: Func, factors: Expr): (name: Field) => Expr {
-  const names: readonly Field[] = [
-    'bias',
-    'left',
-    'multiplier',
-    'half',
-    'away',
-    'scale',
-    'zero',
-    'min',
-    'max',
-    'inputZero',
-  ];
   const base = f.local('i32');
   f.set(base, factors);
   const held = new Map(
-    names.map((name) => {
+    FIELDS.map((name) => {
       const local = f.local('v128');
       f.set(local, splatField(base, name));
       return [name, local] as const;
