@@ -7,7 +7,7 @@ import { ModelError } from '../models/errors.ts';
 import type { Quantization } from './parameters.ts';
 import type { QuantizedGraph } from './post-training.ts';
 import { Likeness } from './signal.ts';
-import { openQuantized } from './simulate.ts';
+import { openSimulated } from './simulate.ts';
 
 /** Images as the graph's input wants them, with their classes where those are known. */
 export interface LabelledImages {
@@ -58,7 +58,7 @@ export async function sensitivityOf(
     onProgress?.(i, layers.length);
     const others = graph.nodes.map((node) => node.name).filter((one) => one !== name);
     const spared = mode === 'alone' ? others : [name];
-    const simulated = openQuantized(graph, withFloat(graph, quantization, spared));
+    const simulated = openSimulated(graph, withFloat(graph, quantization, spared));
     const outcome = await outcomeOf(simulated, batches, expected, signal);
     rows.push({ layer: name, op, ...outcome });
   }
@@ -93,7 +93,7 @@ export async function mend(
   for (let spared = 1; spared <= Math.min(most, worst.length); spared++) {
     onProgress?.(spared - 1, most);
     const keepFloat = worst.slice(0, spared);
-    const simulated = openQuantized(graph, withFloat(graph, quantization, keepFloat));
+    const simulated = openSimulated(graph, withFloat(graph, quantization, keepFloat));
     const outcome = await outcomeOf(simulated, batches, expected, signal);
     if (passes(outcome)) return { keepFloat, outcome };
   }

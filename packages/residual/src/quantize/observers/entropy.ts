@@ -18,7 +18,7 @@ export function entropy(options: ObserverOptions = {}): Observer {
     observe: (numbers) => seen.add(numbers),
     range() {
       const { min, max } = seen;
-      if (seen.width === 0 || !Number.isFinite(max - min)) return { min, max };
+      if (seen.isFlat) return { min, max };
       const { counts, first, width } = symmetric ? sizesOf(seen) : seen;
       const levels = symmetric ? 128 : stepsOf(options) + 1;
       // As many bins on either side of 0, as far as there are any.

@@ -41,6 +41,11 @@ export class Histogram {
     this.count += numbers.length;
   }
 
+  /** Nothing but 0 was seen, or what is not finite: there is no range to choose. */
+  get isFlat(): boolean {
+    return this.width === 0 || !Number.isFinite(this.max - this.min);
+  }
+
   /** The lower edge of a bin. */
   edge(bin: number): number {
     return (this.first + bin) * this.width;

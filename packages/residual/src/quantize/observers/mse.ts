@@ -16,7 +16,7 @@ export function mse(options: ObserverOptions = {}): Observer {
     observe: (numbers) => seen.add(numbers),
     range() {
       const { min, max } = seen;
-      if (seen.width === 0 || !Number.isFinite(max - min)) return { min, max };
+      if (seen.isFlat) return { min, max };
       const error = errorOf(seen, stepsOf(options));
       const parts = Array.from({ length: CANDIDATES }, (_, i) => (CANDIDATES - i) / CANDIDATES);
       const largest = Math.max(max, -min);
