@@ -54,8 +54,8 @@ export function openGraph(graph: InferenceGraph, { each = (_, value) => value }:
       checkRun(graph, images, wanted);
       const outputs = tf.tidy(() => {
         const given = tf.tensor(Float32Array.from(images), [images.length / length, ...graph.input.shape], 'float32');
-        const all = wanted.length === 1 && wanted[0] === graph.output;
-        return all ? [outputOf(given)] : compute(graph, given, wanted, constants, each);
+        const isAnswer = wanted.length === 1 && wanted[0] === graph.output;
+        return isAnswer ? [outputOf(given)] : compute(graph, given, wanted, constants, each);
       });
       const result = new Map<string, Float32Array>();
       try {

@@ -20,7 +20,7 @@ export const tfjsLayersFormat: ExportFormat = {
   inputs: ['float32'],
   target: (precision) => folderFor('tfjs-layers', precision),
   async write({ model, info, precision, softmax, input, version }) {
-    if (input === 'uint8') {
+    if (input !== 'float32') {
       throw new ModelError('a TF.js layers model takes floats that the caller normalises; tfjs files take bytes');
     }
     const files = await writeTfjsLayers(model, info, { weights: storages[precision], precision, softmax, version });
