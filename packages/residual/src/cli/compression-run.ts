@@ -7,12 +7,12 @@ import { loadRecipe, runRecipeFile } from '../recipe/library.ts';
 import type { Override } from '../recipe/overrides.ts';
 import { networkOfWeights } from '../recipe/pretrained-network.ts';
 import type { Recipe } from '../recipe/schema.ts';
-import { CommandError, type Values } from './command.ts';
+import type { Values } from './command.ts';
 import { runsFolder } from './defaults.ts';
 import type { fineTuningOptions } from './fine-tuning-options.ts';
 import { overridesOf } from './recipe-options.ts';
 import { newRunFolder, runName } from './run-folders.ts';
-import { makePlan, type RunPlan } from './run-plan.ts';
+import { makePlan, noImages, type RunPlan } from './run-plan.ts';
 import type { Job } from './train-run.ts';
 
 type FineTuningValues = Values<typeof fineTuningOptions>;
@@ -50,9 +50,7 @@ export async function compressionJob(
 ): Promise<Job> {
   const { plan: before } = origin;
   const source = values.data ?? before?.data.source;
-  if (source === undefined) {
-    throw new CommandError(`${origin.folder} does not say what it was trained on`, 'name the images: --data DATA');
-  }
+  if (source === undefined) throw noImages(origin.folder);
   const recipe = existsSync(join(origin.folder, runRecipeFile)) ? origin.folder : 'finetune';
   const keys: Readonly<Record<string, Override['value']>> = {
     'model.weights': resolve(weights),

@@ -8,7 +8,7 @@ import { plural } from '../evaluate/report-format.ts';
 import type { ModelInfo, Preprocessing } from '../models/info.ts';
 import { CommandError } from './command.ts';
 import type { LoadedRun } from './load-run.ts';
-import { openPlanned } from './run-plan.ts';
+import { noImages, openPlanned } from './run-plan.ts';
 
 export type SplitName = 'test' | 'validation' | 'train';
 
@@ -22,8 +22,7 @@ interface Asked {
 /** The run's own data, cut as it was for training, or other data brought to the model's input. */
 export async function openFor({ plan, info, folder }: LoadedRun, values: Asked): Promise<Splits> {
   if (values.data === undefined) {
-    if (plan === undefined)
-      throw new CommandError(`${folder} does not say what it was trained on`, 'name the images: --data DATA');
+    if (plan === undefined) throw noImages(folder);
     return openPlanned(plan);
   }
   return openAs(info.preprocessing, values.data, values.split === 'validation' || values.known === true);

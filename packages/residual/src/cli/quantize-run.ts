@@ -11,7 +11,7 @@ import { invocation, quoted } from './program.ts';
 import type { quantizeOptions } from './quantize.ts';
 import type { QuantizePlan } from './quantize-plan.ts';
 import { findRun, newRunFolder } from './run-folders.ts';
-import { makePlan, readPlan } from './run-plan.ts';
+import { makePlan, noImages, readPlan } from './run-plan.ts';
 import { type Job, runJob } from './train-run.ts';
 
 export type QuantizeValues = Values<typeof quantizeOptions>;
@@ -35,9 +35,7 @@ export async function jobOf(typed: string, values: QuantizeValues): Promise<Job>
     );
   }
   const source = values.data ?? known?.data.source;
-  if (source === undefined) {
-    throw new CommandError(`${from} does not say what it was trained on`, 'name the images: --data DATA');
-  }
+  if (source === undefined) throw noImages(from);
   const own = known !== undefined && values.data === undefined && values.recipe === undefined;
   const overrides = own ? gentle(from) : await forNetwork(from, values.recipe === undefined);
   const base = { recipe: own ? join(from, runRecipeFile) : 'finetune', overrides };

@@ -216,6 +216,11 @@ export async function writePlan(folder: string, plan: RunPlan): Promise<void> {
   await writeAside(join(folder, planFile), [`${JSON.stringify(plan, null, 2)}\n`]);
 }
 
+/** Images are needed, and neither the run nor `--data` says which. */
+export function noImages(folder: string): CommandError {
+  return new CommandError(`${folder} does not say what it was trained on`, 'name the images: --data DATA');
+}
+
 /**
  * The plan of a run's folder; undefined where the folder holds none, e.g. only a model.
  *
