@@ -8,17 +8,17 @@ import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { atMost } from '../packages/residual/src/cli/evaluation-data.ts';
 import { closeSplits } from '../packages/residual/src/data/dataset.ts';
-import { fashionMnistClasses } from '../packages/residual/src/data/names.ts';
 import { fashionMnist } from '../packages/residual/src/data/node/embedded.ts';
 import { inferenceGraph, openGraph } from '../packages/residual/src/export/graph/index.ts';
 import { type Answers, accuracyOf, agreementOf, picturesOf } from '../packages/residual/src/export/measure.ts';
 import { inputOf } from '../packages/residual/src/export/quantized.ts';
 import { openLiteRt } from '../packages/residual/src/export/tflite/node/litert.ts';
 import { writeTflite } from '../packages/residual/src/export/tflite/write.ts';
-import { preprocessingOf } from '../packages/residual/src/models/preprocessing.ts';
 import { loadModel } from '../packages/residual/src/models/saved-model.ts';
 import { type PostTrainingOptions, quantizePostTraining } from '../packages/residual/src/quantize/post-training.ts';
 import { resnet18 } from '../packages/residual/src/weights/node/pretrained.ts';
+import { findWeights } from '../packages/residual/src/weights/registry/find.ts';
+import { classesOf, preprocessingOf } from '../packages/residual/src/weights/registry/preprocessing.ts';
 
 const { values } = parseArgs({
   options: { model: { type: 'string' }, images: { type: 'string' }, calibrate: { type: 'string', default: '256' } },
@@ -91,7 +91,8 @@ async function answers(run: (pixels: Float32Array) => Promise<Float32Array>): Pr
 
 async function pretrained() {
   const own = await resnet18({ weights: 'fashion-mnist' });
-  const { mean, std } = preprocessingOf(own) ?? { mean: [0], std: [1] };
-  const preprocessing = { inputShape: [28, 28, 1], resize: 'cover', mean, std } as const;
-  return { model: own, info: { architecture: 'resnet18', classes: fashionMnistClasses, preprocessing } };
+  const entry = findWeights('fashion-mnist');
+  if (!entry) throw new Error('internal: these weights come with the package');
+  const preprocessing = preprocessingOf(entry, [28, 28, 1]);
+  return { model: own, info: { architecture: 'resnet18', classes: classesOf(entry), preprocessing } };
 }

@@ -12,10 +12,16 @@ import 'tfjs-backend-jit';
 import { type InferenceGraph, inferenceGraph, runGraph } from '../../packages/residual/src/export/graph/index.ts';
 import { infoFor, picturesFor, pretendTrained } from '../../packages/residual/src/export/graph/testing.ts';
 import { picturesOf } from '../../packages/residual/src/export/measure.ts';
-import type { OnnxOptions } from '../../packages/residual/src/export/onnx/write.ts';
-import { writeOnnx } from '../../packages/residual/src/export/onnx/write.ts';
+import { type OnnxOptions, writeOnnx } from '../../packages/residual/src/export/onnx/write.ts';
 import { inputOf } from '../../packages/residual/src/export/quantized.ts';
-import { fashionMnist, resnet18, subset } from '../../packages/residual/src/index.ts';
+import {
+  classesOf,
+  fashionMnist,
+  findWeights,
+  preprocessingOfEntry,
+  resnet18,
+  subset,
+} from '../../packages/residual/src/index.ts';
 import { resnet } from '../../packages/residual/src/models/resnet.ts';
 import { quantizePostTraining } from '../../packages/residual/src/quantize/post-training.ts';
 
@@ -57,16 +63,13 @@ const int8 = { precision: 'int8' } as const;
 
 const splits = await fashionMnist();
 const trained = await resnet18({ weights: 'fashion-mnist' });
+const entry = findWeights('fashion-mnist');
+if (!entry) throw new Error('internal: these weights come with the package');
 const fashion = {
   architecture: 'resnet18',
-  classes: splits.train.classes,
-  preprocessing: {
-    inputShape: [28, 28, 1],
-    resize: 'cover',
-    mean: [0.2861191125573036],
-    std: [0.353085559987218],
-  },
-} as const;
+  classes: classesOf(entry),
+  preprocessing: preprocessingOfEntry(entry, [28, 28, 1]),
+};
 if (!splits.test) throw new Error('the embedded data set has no test images');
 const some = subset(
   splits.train,

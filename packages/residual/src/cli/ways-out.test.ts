@@ -8,16 +8,16 @@ import { after, before, test } from 'node:test';
 import 'tfjs-backend-jit';
 import * as tf from '@tensorflow/tfjs-core';
 import sharp from 'sharp';
-import { closeSplits } from '../data/dataset.ts';
-import { fashionMnistClasses } from '../data/names.ts';
+import { closeSplits, type Splits } from '../data/dataset.ts';
 import { fashionMnist } from '../data/node/embedded.ts';
 import type { Precision } from '../export/artefact.ts';
 import { formats } from '../export/formats.ts';
-import { normalised, type Pictures, picturesOf, softmaxRows } from '../export/measure.ts';
+import { normalised, picturesOf, softmaxRows } from '../export/measure.ts';
 import type { ModelInfo } from '../models/info.ts';
-import { preprocessingOf } from '../models/preprocessing.ts';
 import { saveModel } from '../models/saved-model.ts';
 import { resnet18 } from '../weights/node/pretrained.ts';
+import { findWeights } from '../weights/registry/find.ts';
+import { classesOf, preprocessingOf } from '../weights/registry/preprocessing.ts';
 import { atMost } from './evaluation-data.ts';
 import { loadClassifier } from './load-classifier.ts';
 import { predictFiles } from './predict-files.ts';
@@ -31,33 +31,35 @@ let folder = '';
 let png = '';
 /** The picture's pixels as the PNG holds them. */
 let bytes = new Float32Array();
-let calibration: Pictures;
+let splits: Splits;
 
 before(async () => {
   await tf.setBackend('jit');
   folder = await temporaryFolder();
-  const splits = await fashionMnist({ validation: 0 });
+  splits = await fashionMnist({ validation: 0 });
   if (!splits.test) throw new Error('internal: the embedded set has test images');
   for await (const batch of picturesOf(atMost(splits.test, 1)).batches(1)) bytes = Float32Array.from(batch.bytes);
   png = join(folder, 'picture.png');
   const raw = { width: 28, height: 28, channels: 1 } as const;
   await sharp(Uint8Array.from(bytes), { raw }).png().toFile(png);
-  const batchesOfTraining: { readonly bytes: Float32Array }[] = [];
-  for await (const { bytes } of picturesOf(atMost(splits.train, 64)).batches(32)) batchesOfTraining.push({ bytes });
-  calibration = { count: 64, batches: () => batchesOfTraining[Symbol.iterator]() as never };
-  await closeSplits(splits);
 });
 
-after(() => rm(folder, { recursive: true }));
+after(async () => {
+  await closeSplits(splits);
+  await rm(folder, { recursive: true });
+});
 
 test('one picture, one answer: predict, every file in its runtime, and every file in our engine', async () => {
   const model = await resnet18({ weights: 'fashion-mnist' });
-  const { mean, std } = preprocessingOf(model) ?? { mean: [0], std: [1] };
-  const preprocessing = { inputShape: [28, 28, 1], resize: 'cover', mean, std } as const;
+  const entry = findWeights('fashion-mnist');
+  assert.ok(entry);
+  const preprocessing = preprocessingOf(entry, [28, 28, 1]);
+  const classes = classesOf(entry);
+  const calibration = picturesOf(atMost(splits.train, 64));
   const info: ModelInfo = {
     format: 'residual/1',
     architecture: 'resnet18',
-    classes: fashionMnistClasses,
+    classes,
     preprocessing,
   };
   await saveModel(model, info, join(folder, 'net'));
@@ -68,7 +70,7 @@ test('one picture, one answer: predict, every file in its runtime, and every fil
     readonly predictions: readonly { readonly predictions: readonly { class: string; probability: number }[] }[];
   };
   const said = new Map(predictions[0]?.predictions.map((one) => [one.class, one.probability]));
-  const expected = fashionMnistClasses.map((name) => said.get(name) ?? Number.NaN);
+  const expected = classes.map((name) => said.get(name) ?? Number.NaN);
 
   let ways = 0;
   const check = (way: string, probabilities: ArrayLike<number>, limit: number) => {
@@ -89,7 +91,7 @@ test('one picture, one answer: predict, every file in its runtime, and every fil
       const outputs = await running.run(given, 1);
       check(
         `${target} in ${running.runtime}`,
-        running.info.gives === 'logits' ? softmaxRows(outputs, 10) : outputs,
+        running.info.gives === 'logits' ? softmaxRows(outputs, classes.length) : outputs,
         LIMITS[precision],
       );
       await running.close();
