@@ -105,6 +105,12 @@ export class JitBackend extends KernelBackend implements Tracer {
       this.data.set(dataId, entry);
       return;
     }
+    const device = dtype === 'float32' && values instanceof Float32Array ? this.device.write(values) : undefined;
+    if (device !== undefined) {
+      const entry = newEntry(dtype, values.length);
+      this.data.set(dataId, { ...entry, device, refCount });
+      return;
+    }
     // A copy: what was recorded runs later, and the caller may have put other values into its array by then.
     const own = isCompiled(dtype) && values !== null ? new ARRAYS[dtype](values as HostValues) : values;
     this.data.set(dataId, {
@@ -171,7 +177,7 @@ export class JitBackend extends KernelBackend implements Tracer {
 
   override memory(): { unreliable: boolean; wasmBytes: number; wasmPeakBytes: number } {
     const { heap } = this.engine;
-    return { unreliable: false, wasmBytes: heap.used, wasmPeakBytes: heap.peak };
+    return { unreliable: false, wasmBytes: this.device.bytesInUse, wasmPeakBytes: heap.peak };
   }
 
   override floatPrecision(): 16 | 32 {
@@ -442,7 +448,7 @@ export class JitBackend extends KernelBackend implements Tracer {
     try {
       if (program === undefined) {
         const compiled = compile(recording, engine.features);
-        engine.reserve(compiled.arenaBytes, compiled.scratchBytes);
+        this.device.reserve(compiled);
         program = engine.load(compiled);
       } else this.programs.delete(key); // put back below as the latest used
       this.programs.set(key, program);

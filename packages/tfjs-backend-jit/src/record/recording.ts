@@ -10,6 +10,8 @@ export interface DeviceBuffer {
   refs: number;
   /** The run that fills it; readable once that is done. */
   run: number;
+  /** It was made for values from the host: the next of that size go there when it is free. */
+  readonly isInput?: boolean;
   /** What programs made of it alone and keep, by `Kept.key`. */
   kept?: Map<string, KeptBuffers>;
 }

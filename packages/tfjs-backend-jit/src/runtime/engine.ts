@@ -138,6 +138,16 @@ export class Engine {
     return this.running !== undefined && !this.pool.idle;
   }
 
+  /** True while nothing computes or waits: all free memory is really free. */
+  get isIdle(): boolean {
+    return this.queue.length === 0 && (this.running === undefined || this.pool.idle);
+  }
+
+  /** The number of the latest run that was queued. */
+  get lastRun(): number {
+    return this.nextJob - 1;
+  }
+
   isDone(job: number): boolean {
     if (job > this.finished && this.running !== undefined && this.pool.idle) this.finish();
     return job <= this.finished;
@@ -151,11 +161,11 @@ export class Engine {
 
   /** Resolves when everything that was queued is done. */
   async doneAll(): Promise<void> {
-    await this.done(this.nextJob - 1);
+    await this.done(this.lastRun);
   }
 
   doneAllSync(): void {
-    this.doneSync(this.nextJob - 1);
+    this.doneSync(this.lastRun);
   }
 
   /** Blocks until the job is done. */
