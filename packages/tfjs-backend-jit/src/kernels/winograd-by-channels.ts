@@ -124,7 +124,7 @@ function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boo
         uChannels,
         vTiles: grid.tiles,
         mTiles: block,
-        fetchAhead: steady,
+        touches: steady ? ('filter' as const) : ('nothing' as const),
         features,
       };
       const products = emitProducts(m, shape, [blocks > 1 ? block : last, last]);
@@ -149,7 +149,9 @@ function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boo
         f.for(first, 0, grid.tiles, block, () => {
           f.set(isLast, i32.eq(first, i32.const((blocks - 1) * block)));
           f.if(isLast, () => f.set(count, i32.const(last)));
-          f.push(call(products, i32.add(v, i32.mul(first, i32.const(PANEL * 4))), u, out, isLast));
+          const rows = i32.add(v, i32.mul(first, i32.const(PANEL * 4)));
+          const none = i32.const(0);
+          f.drop(call(products, rows, u, out, isLast, i32.const(grid.planes), none, none, none));
           f.push(call(result, out, first, count, y, ...inputs));
         });
       });

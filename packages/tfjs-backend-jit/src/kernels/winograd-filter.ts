@@ -108,6 +108,7 @@ function emitFilterTransform(
         transform2d(
           3,
           (values) => apply(e, matrix, values),
+          (values) => apply(e, matrix, values),
           (i, j) => e.load(filter, (i * 3 + j) * width * height * 4),
           (i, values) => {
             values.forEach((value, j) => {
@@ -213,6 +214,7 @@ export function emitFilterGradient(m: ModuleBuilder, block: FilterBlock): number
         f.loop((top) => {
           transform2d(
             grid.n,
+            (values) => applyTransposed(e, matrix, values),
             (values) => applyTransposed(e, matrix, values),
             (i, j) => e.load(from, (i * grid.n + j) * plane),
             (i, values) => {

@@ -5,7 +5,7 @@
 import { type Expr, type Func, f32x4, Local, v128 } from '../wasm/assembler.ts';
 import type { Features } from './kernel.ts';
 import type { Scope } from './scalar-math.ts';
-import type { Factored, Term } from './winograd-matrix.ts';
+import type { Factored, Row, Term } from './winograd-matrix.ts';
 
 /** One value per channel of the group; null is zero, known while emitting, and costs nothing. */
 export type Lanes = readonly Local[] | null;
@@ -130,43 +130,85 @@ export function apply(e: LaneEmitter, matrix: Factored, values: readonly Lanes[]
 
 /** matrixᵀ · values. */
 export function applyTransposed(e: LaneEmitter, matrix: Factored, values: readonly Lanes[]): Lanes[] {
-  const operands: Lanes[] = [];
-  const sums: Term[][] = Array.from({ length: matrix.columns }, () => []);
-  const use = (operand: Lanes, terms: readonly Term[], scale: number) => {
-    for (const { index, factor } of terms) sums[index].push({ index: operands.length, factor: factor * scale });
-    operands.push(operand);
-  };
   let next = 0;
-  for (const row of matrix.rows) {
+  const operands = matrix.rows.flatMap(({ kind }) => {
     const [first, second] = [values[next], values[next + 1]];
-    if (row.kind === 'single') {
-      use(first, row.terms, 1);
-      next += 1;
-    } else {
-      use(e.add(first, second), row.even, 1);
-      use(e.sub(first, second), row.odd, row.scale);
-      next += 2;
+    next += kind === 'single' ? 1 : 2;
+    return kind === 'single' ? [first] : [e.add(first, second), e.sub(first, second)];
+  });
+  return combine(e, matrix, operands);
+}
+
+/** matrixᵀ · values, of the values of single rows, and of the sums and differences of the values of pairs. */
+export function combine(e: LaneEmitter, matrix: Factored, operands: readonly Lanes[]): Lanes[] {
+  const sums: Term[][] = Array.from({ length: matrix.columns }, () => []);
+  let next = 0;
+  const use = (terms: readonly Term[], scale: number) => {
+    for (const { index, factor } of terms) sums[index].push({ index: next, factor: factor * scale });
+    next++;
+  };
+  for (const row of matrix.rows) {
+    if (row.kind === 'single') use(row.terms, 1);
+    else {
+      use(row.even, 1);
+      use(row.odd, row.scale);
     }
   }
   return sums.map((terms) => sum(e, terms, operands));
 }
 
 /**
- * The 2-D transform M d Mᵀ by a 1-D one over the columns, then over the rows; `size` is d's height and width.
+ * The 2-D transform L d Rᵀ by a 1-D one over the columns (`down`), then one over the rows (`along`), of which L may have
+ * fewer than R; `size` is d's height and width.
  * `store` is called for every row in order.
  */
 export function transform2d(
   size: number,
+  down: (values: readonly Lanes[]) => Lanes[],
   along: (values: readonly Lanes[]) => Lanes[],
   load: (row: number, column: number) => Lanes,
   store: (row: number, values: readonly Lanes[]) => void,
 ): void {
   const range = Array.from({ length: size }, (_, i) => i);
-  const columns = range.map((column) => along(range.map((row) => load(row, column))));
+  const columns = range.map((column) => down(range.map((row) => load(row, column))));
   for (let row = 0; row < columns[0].length; row++) {
     store(row, along(columns.map((column) => column[row])));
   }
 }
+
+/**
+ * Some rows of a 2-D transform, which are made together: a pair shares its even and odd parts, the others are left.
+ * What they need lives in registers, and their planes in the cache.
+ */
+export interface Band {
+  readonly kind: Row['kind'];
+  /** Rows of the patch in the domain of products. */
+  readonly rows: readonly number[];
+  /** The matrix of a 1-D transform, cut to these rows. */
+  cut(matrix: Factored): Factored;
+}
+
+/** The bands of `matrix`: its pairs, and then all other rows. Those of one tile size have the same. */
+export function bandsOf(matrix: Factored): Band[] {
+  const pairs: Band[] = [];
+  const singles: { row: number; index: number }[] = [];
+  let next = 0;
+  matrix.rows.forEach(({ kind }, index) => {
+    if (kind === 'single') singles.push({ row: next, index });
+    else pairs.push({ kind, rows: [next, next + 1], cut: ({ rows, columns }) => ({ rows: [rows[index]], columns }) });
+    next += kind === 'single' ? 1 : 2;
+  });
+  const cut = ({ rows, columns }: Factored) => ({ rows: singles.map(({ index }) => rows[index]), columns });
+  return [...pairs, { kind: 'single', rows: singles.map(({ row }) => row), cut }];
+}
+
+/** Which values `apply` reads. */
+export const valuesOf = (matrix: Factored): ReadonlySet<number> =>
+  new Set(
+    matrix.rows
+      .flatMap((row) => (row.kind === 'single' ? row.terms : [...row.even, ...row.odd]))
+      .map(({ index }) => index),
+  );
 
 /** Starts from a term without a factor, so that all others are multiply-adds. */
 function sum(e: LaneEmitter, terms: readonly Term[], values: readonly Lanes[]): Lanes {

@@ -31,9 +31,8 @@ export function convolve(c: Convolution, rotated: boolean, features: Features, o
   const { steady = false, epilogue } = options;
   const grid = gridOf(c, options.m ?? tileSize(c, steady));
   if ((options.cut ?? convolutionCut(c, grid)) === 'tiles') {
-    // V, M and U (0.6 MB at 64 × 64 channels) of 12 tiles fit in 1 MB of cache; a larger U is read less often.
-    const most = c.inChannels * c.outChannels <= 64 * 64 ? 12 : 24;
-    const block = options.block ?? clamp(floorTo(grid.tiles / 16, 6), 12, most);
+    // What a band of 24 tiles needs beside U fits in 1 MB of cache, up to 128 channels.
+    const block = options.block ?? clamp(floorTo(grid.tiles / 16, 6), 12, 24);
     return convolveByTiles(c, grid, { block: Math.min(block, grid.tiles), steady, epilogue }, rotated, features);
   }
   // Two panels share what is read of V; U of one is 1.2 MB at 512 channels. At least 8 pieces, for 8 threads.

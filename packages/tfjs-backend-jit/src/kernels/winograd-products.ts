@@ -28,57 +28,74 @@ export interface Products {
   /** Rows between panels of V, and of M. */
   readonly vTiles: number;
   readonly mTiles: number;
-  /** U comes from memory: while a plane is multiplied, the next one is touched, so that the processor fetches it. */
-  readonly fetchAhead: boolean;
+  readonly touches: Touches;
   readonly features: Features;
 }
 
 /**
- * Emits `products(v, u, m, last)`: M = V·U in every plane for a block of `rows[0]` tiles, or of `rows[1]` if `last`.
- * V needs no copy: its values are read one by one into all lanes.
+ * What is touched meanwhile, so that the processor fetches it from memory while it multiplies:
+ * - `filter`: the next plane of U, which then comes from memory;
+ * - `images`: two streams, one `gap` bytes after the other, up to a limit.
+ */
+export type Touches = 'nothing' | 'filter' | 'images';
+
+/**
+ * Emits `products(v, u, m, last, planes, ahead, limit, gap)`: M = V·U in `planes` planes for a block of `rows[0]` tiles, or
+ * of `rows[1]` if `last`. V needs no copy: its values are read one by one into all lanes. The images' streams are touched
+ * from `ahead` to a little beyond `limit`; returns how far it came.
  */
 export function emitProducts(m: ModuleBuilder, spec: Products, rows: readonly [number, number]): number {
-  const { grid, inChannels, outChannels, vTiles, mTiles, fetchAhead } = spec;
+  const { inChannels, outChannels, vTiles, mTiles, touches } = spec;
   const uPlane = planeBytes(inChannels, spec.uChannels);
   const strips = new Map<string, number>();
   const [whole, rest] = rows.map((total) => {
-    const lines = fetchAhead ? linesPerStep(spec, total) : 0;
+    const lines = touches === 'filter' ? linesPerStep(spec, total) : touches === 'images' ? 1 : 0;
     for (const { rows: height } of splitRows(total)) {
       const key = `${height} ${lines}`;
       if (!strips.has(key)) strips.set(key, emitStrip(m, spec, height, lines));
     }
-    return m.func(null, ['i32', 'i32', 'i32', 'i32'], [], (f) => {
-      const [v, u, out, next] = f.params;
+    return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], (f) => {
+      const [v, u, out, ahead, gap, stride] = f.params;
       const shifted = (base: Expr, by: number) => i32.add(base, i32.const(by));
       let at = 0;
-      let touched = 0;
       for (const { rows: height, count } of splitRows(total)) {
         for (const half of halves(spec.features)) {
           const args = [shifted(v, at), shifted(u, half), shifted(out, at + half), i32.const(count)];
-          f.push(call(strips.get(`${height} ${lines}`) ?? -1, ...args, shifted(next, touched)));
-          touched += (outChannels / PANEL) * count * (inChannels / PANEL) * lines * ROW;
+          f.set(ahead, call(strips.get(`${height} ${lines}`) ?? -1, ...args, ahead, gap, stride));
         }
         at += height * count * ROW;
       }
+      f.push(ahead);
     });
   });
-  return m.func(null, ['i32', 'i32', 'i32', 'i32'], [], (f) => {
-    const [v, u, out, last] = f.params;
-    const [plane, next] = f.locals('i32', 2);
-    f.for(plane, 0, grid.planes, 1, () => {
-      f.set(next, i32.add(u, i32.const(uPlane)));
-      // What is touched reaches a little beyond its plane: the last two touch the one before them once more.
-      f.if(i32.gt_u(plane, i32.const(grid.planes - 3)), () => f.set(next, i32.sub(u, i32.const(uPlane))));
+  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], (f) => {
+    const [v, u, out, last, planes, ahead, limit, gap] = f.params;
+    const stride = f.local('i32');
+    f.loop((nextPlane) => {
+      if (touches === 'filter') {
+        f.set(ahead, i32.add(u, i32.const(uPlane)));
+        // What is touched reaches a little beyond its plane: the last two touch the one before them once more.
+        f.if(i32.le_u(planes, i32.const(2)), () => f.set(ahead, i32.sub(u, i32.const(uPlane))));
+      } else f.set(stride, i32.mul(i32.lt_u(ahead, limit), i32.const(ROW)));
       f.if(
         last,
-        () => f.push(call(rest, v, u, out, next)),
-        () => f.push(call(whole, v, u, out, next)),
+        () => f.set(ahead, call(rest, v, u, out, ahead, gap, stride)),
+        () => f.set(ahead, call(whole, v, u, out, ahead, gap, stride)),
       );
       f.inc(v, planeBytes(vTiles, inChannels));
       f.inc(u, uPlane);
       f.inc(out, planeBytes(mTiles, outChannels));
+      f.set(planes, i32.sub(planes, i32.const(1)));
+      f.brIf(nextPlane, planes);
     });
+    f.push(ahead);
   });
+}
+
+/** The most that `products` touches in one plane of `rows` tiles, in bytes of each stream. */
+export function touchedPerPlane({ inChannels, outChannels, features }: Products, rows: number): number {
+  const strips = splitRows(rows).reduce((n, { count }) => n + count, 0) * halves(features).length;
+  return (outChannels / PANEL) * strips * (inChannels / PANEL) * ROW;
 }
 
 /**
@@ -111,13 +128,14 @@ export function splitRows(total: number): { rows: number; count: number }[] {
 }
 
 /**
- * Emits `strip(v, u, m, count, next)`: `count` strips of `rows` rows of M, panel by panel. Each step of 16 channels
- * touches `lines` lines from `next` on.
+ * Emits `strip(v, u, m, count, ahead, gap, stride)`: `count` strips of `rows` rows of M, panel by panel. Each step of 16
+ * channels touches `lines` lines from `ahead` on: of the images two, which move on by `stride`. Returns the new `ahead`.
  */
 function emitStrip(m: ModuleBuilder, spec: Products, rows: number, lines: number): number {
   const { inChannels, outChannels, features } = spec;
-  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
-    const [v, u, out, count, ahead] = f.params;
+  const images = spec.touches === 'images';
+  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32'], (f) => {
+    const [v, u, out, count, ahead, gap, stride] = f.params;
     const [panels, strip, row, left, a, b, c] = f.locals('i32', 7);
     const tile = new RegisterTile(f, rows, features);
     f.set(panels, i32.const(outChannels / PANEL));
@@ -135,8 +153,10 @@ function emitStrip(m: ModuleBuilder, spec: Products, rows: number, lines: number
             tile.multiplyAdd(a, (i) => i * ROW + k * 4, b, k * ROW);
             const line = Math.floor((k * lines) / PANEL);
             if (line < Math.floor(((k + 1) * lines) / PANEL)) f.drop(i32.load(ahead, line * ROW));
+            if (images && k === PANEL / 2) f.drop(i32.load(i32.add(ahead, gap)));
           }
-          if (lines > 0) f.inc(ahead, lines * ROW);
+          if (images) f.inc(ahead, stride);
+          else if (lines > 0) f.inc(ahead, lines * ROW);
           f.inc(a, spec.vTiles * ROW);
           f.inc(b, PANEL * ROW);
           f.set(left, i32.sub(left, i32.const(1)));
@@ -153,6 +173,7 @@ function emitStrip(m: ModuleBuilder, spec: Products, rows: number, lines: number
       f.set(panels, i32.sub(panels, i32.const(1)));
       f.brIf(nextPanel, panels);
     });
+    f.push(ahead);
   });
 }
 

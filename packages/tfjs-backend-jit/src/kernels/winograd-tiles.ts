@@ -6,7 +6,17 @@ import { call, type Expr, type Func, i32, type Local, type ModuleBuilder, select
 import { type Epilogue, evaluate, inputsAt } from './epilogue.ts';
 import type { Features } from './kernel.ts';
 import { type Convolution, type Grid, PANEL, planeBytes } from './winograd-grid.ts';
-import { apply, applyTransposed, LaneEmitter, type Lanes, transform2d } from './winograd-lanes.ts';
+import {
+  apply,
+  applyTransposed,
+  type Band,
+  combine,
+  groupBytes,
+  LaneEmitter,
+  type Lanes,
+  transform2d,
+  valuesOf,
+} from './winograd-lanes.ts';
 import { matrices } from './winograd-matrix.ts';
 
 /** What one transform handles: tiles of an image, and the planes where their products are. */
@@ -28,10 +38,11 @@ export interface TileSpec {
 export const zeroBytes = (c: Convolution, grid: Grid): number => grid.n * c.inChannels * 4;
 
 /**
- * Emits `image(x, first, count, v, zeros)`: the patches of `count` tiles from tile `first` → V.
- * Columns outside of the image are known while emitting, one function for each case; rows outside are read from zeros.
+ * Emits `image(x, first, count, v, zeros)`: the patches of `count` tiles from tile `first` → V, or the planes of one
+ * band of V. Columns outside of the image are known while emitting, one function for each case; rows outside are read
+ * from zeros.
  */
-export function emitImageTransform(m: ModuleBuilder, spec: TileSpec): number {
+export function emitImageTransform(m: ModuleBuilder, spec: TileSpec, band?: Band): number {
   const { convolution: c, grid } = spec;
   const pixel = c.inChannels * 4;
   const runs = runsOf(grid.columns, (tile) => {
@@ -39,14 +50,14 @@ export function emitImageTransform(m: ModuleBuilder, spec: TileSpec): number {
     const from = Math.max(0, -x);
     return [from, Math.max(from, Math.min(grid.n, c.inWidth - x))];
   });
-  const variants = runs.map(({ value: [from, to] }) => emitPatch(m, spec, pixel, from, to));
+  const variants = runs.map(({ value: [from, to] }) => emitPatch(m, spec, pixel, from, to, band));
   const zero = emitZero(m, zeroBytes(c, grid));
   return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
     const [image, first, count, v, zeros] = f.params;
     const [left, top, base] = f.locals('i32', 3);
     const rows = f.locals('i32', grid.n);
     f.push(call(zero, zeros));
-    walk(f, grid, first, count, v, ({ batch, row, column }) => {
+    walk(f, grid, first, count, [v], ({ batch, row, column }) => {
       f.set(top, i32.sub(i32.mul(row, i32.const(grid.m)), i32.const(c.padTop)));
       f.set(left, i32.sub(i32.mul(column, i32.const(grid.m)), i32.const(c.padLeft)));
       f.set(left, select(left, i32.const(0), i32.ge_s(left, i32.const(0))));
@@ -73,20 +84,23 @@ function emitZero(m: ModuleBuilder, bytes: number): number {
 }
 
 /** Emits `patch(v, row0, …)` for patches whose columns `from` ≤ j < `to` lie in the image; rows point at column `from`. */
-function emitPatch(m: ModuleBuilder, spec: TileSpec, pixel: number, from: number, to: number): number {
+function emitPatch(m: ModuleBuilder, spec: TileSpec, pixel: number, from: number, to: number, band?: Band): number {
   const { grid, features } = spec;
   const { image } = matrices(grid.m);
+  const down = band?.cut(image) ?? image;
+  const read = valuesOf(down);
   const plane = planeBytes(spec.planeTiles, spec.planeChannels);
   const types = Array.from({ length: grid.n + 1 }, () => 'i32' as const);
   return m.func(null, types, [], (f) => {
     const [v, ...rows] = f.params;
     const e = new LaneEmitter(f, features);
     e.prepare(image);
-    eachGroup(f, spec, e, v, rows, () => {
+    eachGroup(f, spec, e, [v], rows, () => {
       transform2d(
         grid.n,
+        (values) => apply(e, down, values),
         (values) => apply(e, image, values),
-        (i, j) => (j < from || j >= to ? null : e.load(rows[i], (j - from) * pixel)),
+        (i, j) => (read.has(i) && j >= from && j < to ? e.load(rows[i], (j - from) * pixel) : null),
         (i, values) => {
           values.forEach((value, j) => {
             e.store(v, (i * grid.n + j) * plane, value);
@@ -110,29 +124,124 @@ export function emitOutputTransform(m: ModuleBuilder, spec: TileSpec): number {
       const [products, y, ...inputs] = f.params;
       const e = new LaneEmitter(f, features);
       e.prepare(tile);
-      const finished = (value: Lanes, offset: number): Lanes => {
-        if (epilogue === undefined) return value;
-        return e.compute((h) =>
-          evaluate(epilogue, e.scope, value?.[h] ?? v128.const_f32x4(0), (i) =>
-            v128.load(inputs[i], (epilogue.inputs[i] === 'element' ? offset : 0) + 16 * h),
-          ),
-        );
-      };
-      eachGroup(f, spec, e, products, [y, ...inputs], () => {
+      eachGroup(f, spec, e, [products], [y, ...inputs], () => {
         transform2d(
           grid.n,
+          (values) => applyTransposed(e, tile, values),
           (values) => applyTransposed(e, tile, values),
           (i, j) => e.load(products, (i * grid.n + j) * plane),
           (i, values) => {
             if (i >= height) return;
             values.slice(0, width).forEach((value, j) => {
               const offset = (i * spec.convolution.outWidth + j) * pixel;
-              e.store(y, offset, finished(value, offset));
+              e.store(y, offset, finish(e, epilogue, value, inputs, offset));
             });
           },
         );
       });
     }),
+  );
+}
+
+/** The value that is stored `offset` bytes from the tile's first output. */
+function finish(
+  e: LaneEmitter,
+  epilogue: Epilogue | undefined,
+  value: Lanes,
+  inputs: readonly Local[],
+  offset: number,
+): Lanes {
+  if (epilogue === undefined) return value;
+  return e.compute((h) =>
+    evaluate(epilogue, e.scope, value?.[h] ?? v128.const_f32x4(0), (i) =>
+      v128.load(inputs[i], (epilogue.inputs[i] === 'element' ? offset : 0) + 16 * h),
+    ),
+  );
+}
+
+/**
+ * The output's transform band by band, each when its products are there. Emits for a pair `half(m, parts)`: every row
+ * of products → the values of a row of the output, their sum and difference to the parts; for the others
+ * `output(m, first, count, y, parts, ...inputs)`: these and all parts → y.
+ */
+export function emitOutputBands(m: ModuleBuilder, spec: TileSpec, bands: readonly Band[]): number[] {
+  let part = 0;
+  return bands.map((band) => {
+    if (band.kind === 'single') return emitLastBand(m, spec, band, part);
+    part += 2 * spec.grid.m;
+    return emitPairBand(m, spec, part - 2 * spec.grid.m);
+  });
+}
+
+/** Planes of parts that the pairs leave behind. */
+export const partPlanes = (grid: Grid, bands: readonly Band[]): number => 2 * grid.m * (bands.length - 1);
+
+function emitPairBand(m: ModuleBuilder, spec: TileSpec, part: number): number {
+  const { grid, features, planeTiles, planeChannels } = spec;
+  const { tile } = matrices(grid.m);
+  const plane = planeBytes(planeTiles, planeChannels);
+  const step = groupBytes(features);
+  return m.func(null, ['i32', 'i32'], [], (f) => {
+    const [products, parts] = f.params;
+    const left = f.local('i32');
+    const e = new LaneEmitter(f, features);
+    e.prepare(tile);
+    f.set(left, i32.const((planeTiles * planeChannels * 4) / step));
+    f.loop((top) => {
+      const [first, second] = [0, 1].map((row) =>
+        applyTransposed(
+          e,
+          tile,
+          Array.from({ length: grid.n }, (_, j) => e.load(products, (row * grid.n + j) * plane)),
+        ),
+      );
+      first.forEach((value, j) => {
+        e.store(parts, (part + j) * plane, e.add(value, second[j]));
+        e.store(parts, (part + grid.m + j) * plane, e.sub(value, second[j]));
+      });
+      e.forget();
+      f.inc(products, step);
+      f.inc(parts, step);
+      f.set(left, i32.sub(left, i32.const(1)));
+      f.brIf(top, left);
+    });
+  });
+}
+
+function emitLastBand(m: ModuleBuilder, spec: TileSpec, band: Band, parts: number): number {
+  const { grid, features, epilogue } = spec;
+  const { tile } = matrices(grid.m);
+  const plane = planeBytes(spec.planeTiles, spec.planeChannels);
+  // M and the parts move alike.
+  return emitOutputWalk(
+    m,
+    spec,
+    (pixel, height, width) =>
+      m.func(null, ['i32', 'i32', 'i32', ...inputTypes(spec)], [], (f) => {
+        const [products, from, y, ...inputs] = f.params;
+        const e = new LaneEmitter(f, features);
+        e.prepare(tile);
+        eachGroup(f, spec, e, [products, from], [y, ...inputs], () => {
+          const own = band.rows.map((_, row) =>
+            applyTransposed(
+              e,
+              tile,
+              Array.from({ length: grid.n }, (_, j) => e.load(products, (row * grid.n + j) * plane)),
+            ),
+          );
+          for (let j = 0; j < width; j++) {
+            const others = Array.from({ length: parts / grid.m }, (_, k) => e.load(from, (k * grid.m + j) * plane));
+            const operands = [own[0][j], ...others, own[1][j]];
+            combine(e, tile, operands)
+              .slice(0, height)
+              .forEach((value, i) => {
+                const offset = (i * spec.convolution.outWidth + j) * pixel;
+                e.store(y, offset, finish(e, epilogue, value, inputs, offset));
+              });
+          }
+        });
+      }),
+    true,
   );
 }
 
@@ -146,9 +255,10 @@ export function emitGradientTransform(m: ModuleBuilder, spec: TileSpec): number 
       const [d, dy] = f.params;
       const e = new LaneEmitter(f, features);
       e.prepare(tile);
-      eachGroup(f, spec, e, d, [dy], () => {
+      eachGroup(f, spec, e, [d], [dy], () => {
         transform2d(
           grid.m,
+          (values) => apply(e, tile, values),
           (values) => apply(e, tile, values),
           (i, j) => (i < height && j < width ? e.load(dy, (i * spec.convolution.outWidth + j) * pixel) : null),
           (i, values) => {
@@ -167,23 +277,27 @@ function emitOutputWalk(
   m: ModuleBuilder,
   spec: TileSpec,
   emitTile: (pixel: number, height: number, width: number) => number,
+  hasParts = false,
 ): number {
   const { convolution: c, grid } = spec;
   const pixel = c.outChannels * 4;
   const heights = runsOf(grid.rows, (tile) => [Math.min(grid.m, c.outHeight - tile * grid.m)]);
   const widths = runsOf(grid.columns, (tile) => [Math.min(grid.m, c.outWidth - tile * grid.m)]);
   const variants = heights.map((h) => widths.map((w) => emitTile(pixel, h.value[0], w.value[0])));
-  return m.func(null, ['i32', 'i32', 'i32', 'i32', ...inputTypes(spec)], [], (f) => {
-    const [planes, first, count, image, ...inputs] = f.params;
+  const types = ['i32', 'i32', 'i32', 'i32', ...(hasParts ? ['i32' as const] : []), ...inputTypes(spec)] as const;
+  return m.func(null, types, [], (f) => {
+    const [planes, first, count, image] = f.params;
+    const parts = hasParts ? [f.params[4]] : [];
+    const inputs = f.params.slice(4 + parts.length);
     const [top, left, offset, at] = f.locals('i32', 4);
-    walk(f, grid, first, count, planes, ({ batch, row, column }) => {
+    walk(f, grid, first, count, [planes, ...parts], ({ batch, row, column }) => {
       f.set(top, i32.mul(row, i32.const(grid.m)));
       f.set(left, i32.mul(column, i32.const(grid.m)));
       f.set(offset, pixelOffset(batch, top, left, c.outHeight, c.outWidth, pixel));
       f.set(at, i32.add(image, offset));
       const others = spec.epilogue ? inputsAt(spec.epilogue, inputs, offset, i32.const(0)) : [];
       dispatch(f, row, heights, (h) =>
-        dispatch(f, column, widths, (w) => f.push(call(variants[h][w], planes, at, ...others))),
+        dispatch(f, column, widths, (w) => f.push(call(variants[h][w], planes, ...parts, at, ...others))),
       );
     });
   });
@@ -196,7 +310,7 @@ function eachGroup(
   f: Func,
   spec: TileSpec,
   e: LaneEmitter,
-  panels: Local,
+  panels: readonly Local[],
   pixels: readonly Local[],
   body: () => void,
 ): void {
@@ -207,8 +321,10 @@ function eachGroup(
     body();
     e.forget();
     for (const pixel of pixels) f.inc(pixel, bytes);
-    f.inc(panels, bytes);
-    f.if(i32.eqz(i32.and(panels, i32.const(PANEL * 4 - 1))), () => f.inc(panels, (spec.planeTiles - 1) * PANEL * 4));
+    for (const panel of panels) f.inc(panel, bytes);
+    f.if(i32.eqz(i32.and(panels[0], i32.const(PANEL * 4 - 1))), () => {
+      for (const panel of panels) f.inc(panel, (spec.planeTiles - 1) * PANEL * 4);
+    });
     f.set(left, i32.sub(left, i32.const(1)));
     f.brIf(top, left);
   });
@@ -220,8 +336,15 @@ interface TilePlace {
   readonly column: Local;
 }
 
-/** Visits tiles `first` … `first` + `count` − 1; `panels` moves along one row per tile. */
-function walk(f: Func, grid: Grid, first: Local, count: Local, panels: Local, body: (place: TilePlace) => void): void {
+/** Visits tiles `first` … `first` + `count` − 1; `panels` move along one row per tile. */
+function walk(
+  f: Func,
+  grid: Grid,
+  first: Local,
+  count: Local,
+  panels: readonly Local[],
+  body: (place: TilePlace) => void,
+): void {
   const [tile, end, batch, row, column] = f.locals('i32', 5);
   f.set(end, i32.add(first, count));
   f.for(tile, first, end, 1, () => {
@@ -230,7 +353,7 @@ function walk(f: Func, grid: Grid, first: Local, count: Local, panels: Local, bo
     f.set(batch, i32.div_u(row, i32.const(grid.rows)));
     f.set(row, i32.sub(row, i32.mul(batch, i32.const(grid.rows))));
     body({ batch, row, column });
-    f.inc(panels, PANEL * 4);
+    for (const panel of panels) f.inc(panel, PANEL * 4);
   });
 }
 
