@@ -2,13 +2,13 @@
  * Winograd's convolution cut by tiles: each piece takes a block of tiles through all channels. For layers whose
  * filter is small beside the images of a batch.
  */
-import { call, type Expr, i32, type Local } from '../wasm/assembler.ts';
+import { call, i32, type Local } from '../wasm/assembler.ts';
 import { describeEpilogue, epilogueInputs, type Outcome } from './epilogue.ts';
-import { smaller } from './gemm.ts';
 import { type Features, input, type Kernel, output, type Recipe, temp } from './kernel.ts';
+import { planAhead, touchFrom } from './winograd-ahead.ts';
 import { filterBytes, filterKernel } from './winograd-filter.ts';
 import { align, type Convolution, cut, describeConvolution, type Grid, planeBytes, traffic } from './winograd-grid.ts';
-import { bandsOf } from './winograd-lanes.ts';
+import { bandsOf, stretchesOf } from './winograd-lanes.ts';
 import { matrices } from './winograd-matrix.ts';
 import { emitProducts, productFlops, touchedPerPlane } from './winograd-products.ts';
 import { emitImageTransform, emitOutputBands, partPlanes, zeroBytes } from './winograd-tiles.ts';
@@ -33,26 +33,6 @@ export function convolveByTiles(
       { kernel: blockKernel(c, grid, cuts, features), args: [input(0), temp(0), output(0), ...epilogueInputs(cuts)] },
     ],
   };
-}
-
-/** Streams of the image and of the output that the products touch, in bytes. */
-interface Ahead {
-  /** Of each whole stream. */
-  readonly bytes: number;
-  readonly perTile: number;
-  /** What a block touches of each. */
-  readonly span: number;
-}
-
-/**
- * Memory is slow, and the transforms would wait for it: what the next reads and this one writes is touched while the
- * products keep the processor busy. 56 × 56 × 64 became a fifth faster, 28 × 28 × 128 a tenth.
- */
-function planAhead(c: Convolution, grid: Grid, block: number): Ahead | undefined {
-  const bytes = 4 * c.batch * c.inHeight * c.inWidth * c.inChannels;
-  const isSame = c.inChannels === c.outChannels && c.inHeight * c.inWidth === c.outHeight * c.outWidth;
-  const perTile = Math.floor(bytes / grid.tiles);
-  return isSame && grid.tiles >= 3 * block ? { bytes, perTile, span: block * perTile } : undefined;
 }
 
 /**
@@ -113,19 +93,15 @@ function blockKernel(c: Convolution, grid: Grid, { block, epilogue }: TileCuts, 
         if (ahead) {
           // Of the image what the block after the next reads, since two threads take turns, and of the output what this one
           // writes; both within their tensors.
-          const last = ahead.bytes - ahead.span - touchedPerPlane(shape, block);
-          const at = (base: Local, tile: Expr) =>
-            i32.add(base, smaller(i32.mul(tile, i32.const(ahead.perTile)), i32.const(last)));
-          f.set(touched, at(x, i32.add(first, i32.const(2 * block))));
+          const length = ahead.span + touchedPerPlane(shape, block);
+          f.set(touched, touchFrom(ahead, x, i32.add(first, i32.const(2 * block)), length));
           f.set(limit, i32.add(touched, i32.const(ahead.span)));
-          f.set(gap, i32.sub(at(y, first), touched));
+          f.set(gap, i32.sub(touchFrom(ahead, y, first, length), touched));
         }
         bands.forEach((band, b) => {
           f.push(call(images[b], x, first, count, v, zeros));
-          // Neighbouring rows are one stretch of planes.
-          const stretches = band.kind === 'pair' ? [band.rows] : band.rows.map((row) => [row]);
           let done = 0;
-          for (const stretch of stretches) {
+          for (const stretch of stretchesOf(band)) {
             const at = (base: Local, row: number, plane: number) => i32.add(base, i32.const(row * grid.n * plane));
             const operands = [at(v, done, vPlane), at(u, stretch[0], uPlane), at(out, done, mPlane)];
             const count = i32.const(stretch.length * grid.n);

@@ -134,7 +134,7 @@ function reduceKernel(c: Convolution, grid: Grid, cuts: RoundCuts, features: Fea
     emit(m) {
       const block = { grid, inChannels: inBlock, outChannels: outBlock, features };
       const planes = { planeTiles: round, planeIn: c.inChannels, planeOut: c.outChannels };
-      const reduce = emitReduction(m, { ...block, ...planes, stretch: STRETCH });
+      const reduce = emitReduction(m, { ...block, ...planes, stretch: STRETCH, touched: 0 });
       const gather = emitFilterGradient(m, { ...block, wholeIn: c.inChannels, wholeOut: c.outChannels });
       m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
         const [piece, du, v, d, filter, cursor] = f.params;
@@ -149,7 +149,8 @@ function reduceKernel(c: Convolution, grid: Grid, cuts: RoundCuts, features: Fea
         f.inc(d, i32.mul(column, i32.const(outBlock * round * 4)));
         f.inc(filter, i32.mul(row, i32.const(inBlock * c.outChannels * 4)));
         f.inc(filter, i32.mul(column, i32.const(outBlock * 4)));
-        f.push(call(reduce, v, d, du, count, i32.const(1)));
+        const [one, planes, none] = [1, grid.planes, 0].map((n) => i32.const(n));
+        f.drop(call(reduce, v, d, du, count, one, planes, none, none));
         f.push(call(gather, du, filter, i32.eqz(index)));
       });
     },

@@ -2,12 +2,14 @@
  * The filter's gradient by Winograd's method, cut by tiles: each piece reduces a range of tiles to a filter's gradient
  * of its own, and the second step adds these up. For layers whose dU fits in the cache.
  */
-import { call, f32x4, i32, v128 } from '../wasm/assembler.ts';
+import { call, f32x4, i32, type Local, v128 } from '../wasm/assembler.ts';
 import { type Features, input, type Kernel, output, type Recipe, temp } from './kernel.ts';
+import { planAhead, touchFrom } from './winograd-ahead.ts';
 import { emitFilterGradient } from './winograd-filter.ts';
 import { align, type Convolution, cut, describeConvolution, type Grid, planeBytes, traffic } from './winograd-grid.ts';
-import { groupBytes } from './winograd-lanes.ts';
-import { emitReduction, productFlops } from './winograd-products.ts';
+import { bandsOf, groupBytes, stretchesOf } from './winograd-lanes.ts';
+import { matrices } from './winograd-matrix.ts';
+import { emitReduction, productFlops, stripsPerPlane } from './winograd-products.ts';
 import { emitGradientTransform, emitImageTransform, zeroBytes } from './winograd-tiles.ts';
 
 /** `range` tiles per piece, transformed and reduced `block` at a time. */
@@ -29,11 +31,17 @@ export function gradientByTiles(c: Convolution, grid: Grid, cuts: TileCuts, feat
 
 const filterSize = (c: Convolution): number => 9 * c.inChannels * c.outChannels * 4;
 
-/** x, dy → V, D → dU → one partial gradient per piece; buffers x, dy, partials. */
+/**
+ * x, dy → V, D → dU → one partial gradient per piece: block by block, and in a block band by band, so that V and D of a
+ * band are still in the cache when they are read. Buffers x, dy, partials.
+ */
 function rangeKernel(c: Convolution, grid: Grid, { range, block }: TileCuts, features: Features): Kernel {
   const { inChannels, outChannels } = c;
-  const vBytes = align(grid.planes * planeBytes(block, inChannels));
-  const dBytes = align(grid.planes * planeBytes(block, outChannels));
+  const bands = bandsOf(matrices(grid.m).image);
+  const rows = Math.max(...bands.map((band) => band.rows.length));
+  const vBytes = align(rows * grid.n * planeBytes(block, inChannels));
+  const dBytes = align(rows * grid.n * planeBytes(block, outChannels));
+  const ahead = planAhead(c, grid, block);
   const duBytes = align(grid.planes * planeBytes(inChannels, outChannels));
   const { count: pieces } = cut(grid.tiles, range);
   const name = `winograd filter gradient ${describeConvolution(c, grid)}`;
@@ -47,33 +55,60 @@ function rangeKernel(c: Convolution, grid: Grid, { range, block }: TileCuts, fea
     bytes: traffic(c) + pieces * filterSize(c),
     emit(m) {
       const tiles = { convolution: c, grid, planeTiles: block, features };
-      const image = emitImageTransform(m, { ...tiles, planeChannels: inChannels, channels: inChannels });
-      const gradient = emitGradientTransform(m, { ...tiles, planeChannels: outChannels, channels: outChannels });
+      const images = { ...tiles, planeChannels: inChannels, channels: inChannels };
+      const gradients = { ...tiles, planeChannels: outChannels, channels: outChannels };
       const channels = { inChannels, outChannels, planeIn: inChannels, planeOut: outChannels };
-      const reduce = emitReduction(m, { grid, planeTiles: block, ...channels, stretch: block, features });
+      const shape = { grid, planeTiles: block, ...channels, stretch: block, features };
+      // So many lines that a block touches all of the next one, but no more than are fetched at once.
+      const strips = grid.planes * stripsPerPlane(shape);
+      const touched = ahead ? Math.min(Math.ceil(ahead.span / LINE / strips), MOST_LINES) : 0;
+      const reduce = emitReduction(m, { ...shape, touched });
+      const parts = bands.map((band) => ({
+        band,
+        image: emitImageTransform(m, images, band),
+        gradient: emitGradientTransform(m, gradients, band),
+      }));
       const whole = { inChannels, outChannels, wholeIn: inChannels, wholeOut: outChannels };
       const gather = emitFilterGradient(m, { grid, ...whole, features });
       m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32'], [], (f) => {
         const [piece, v, x, dy, partials] = f.params;
-        const [tile, from, to, count, d, du, zeros] = f.locals('i32', 7);
+        const [tile, from, to, count, d, du, zeros, next, gap] = f.locals('i32', 9);
         f.set(d, i32.add(v, i32.const(vBytes)));
         f.set(du, i32.add(d, i32.const(dBytes)));
         f.set(zeros, i32.add(du, i32.const(duBytes)));
         f.set(from, i32.mul(piece, i32.const(range)));
         f.set(to, i32.add(from, i32.const(range)));
         f.if(i32.gt_u(to, i32.const(grid.tiles)), () => f.set(to, i32.const(grid.tiles)));
+        f.set(gap, i32.sub(dy, x));
         f.for(tile, from, to, block, () => {
           f.set(count, i32.sub(to, tile));
           f.if(i32.gt_u(count, i32.const(block)), () => f.set(count, i32.const(block)));
-          f.push(call(image, x, tile, count, v, zeros));
-          f.push(call(gradient, d, tile, count, dy));
-          f.push(call(reduce, v, d, du, count, i32.eq(tile, from)));
+          if (ahead) f.set(next, touchFrom(ahead, x, i32.add(tile, i32.const(block)), touched * strips * LINE));
+          for (const { band, image, gradient } of parts) {
+            f.push(call(image, x, tile, count, v, zeros));
+            f.push(call(gradient, d, tile, count, dy));
+            let done = 0;
+            for (const stretch of stretchesOf(band)) {
+              const at = (base: Local, row: number, plane: number) => i32.add(base, i32.const(row * grid.n * plane));
+              const left = at(v, done, planeBytes(block, inChannels));
+              const right = at(d, done, planeBytes(block, outChannels));
+              const out = at(du, stretch[0], planeBytes(inChannels, outChannels));
+              const planes = i32.const(stretch.length * grid.n);
+              f.set(next, call(reduce, left, right, out, count, i32.eq(tile, from), planes, next, gap));
+              done += stretch.length;
+            }
+          }
         });
         f.push(call(gather, du, i32.add(partials, i32.mul(piece, i32.const(filterSize(c)))), i32.const(1)));
       });
     },
   };
 }
+
+const LINE = 64;
+
+/** More loads from memory than these would queue. */
+const MOST_LINES = 4;
 
 /** Output channels' worth of the filter that one piece adds up. */
 const SUM_BYTES = 16384;

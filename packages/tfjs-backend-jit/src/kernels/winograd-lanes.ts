@@ -202,6 +202,10 @@ export function bandsOf(matrix: Factored): Band[] {
   return [...pairs, { kind: 'single', rows: singles.map(({ row }) => row), cut }];
 }
 
+/** A band's rows as neighbours: each list is one stretch of planes. */
+export const stretchesOf = ({ kind, rows }: Band): readonly (readonly number[])[] =>
+  kind === 'pair' ? [rows] : rows.map((row) => [row]);
+
 /** Which values `apply` reads. */
 export const valuesOf = (matrix: Factored): ReadonlySet<number> =>
   new Set(

@@ -245,10 +245,15 @@ function emitLastBand(m: ModuleBuilder, spec: TileSpec, band: Band, parts: numbe
   );
 }
 
-/** Emits `gradient(d, first, count, dy)`: the gradients of `count` tiles of the output → D, from tile `first`. */
-export function emitGradientTransform(m: ModuleBuilder, spec: TileSpec): number {
+/**
+ * Emits `gradient(d, first, count, dy)`: the gradients of `count` tiles of the output → D, or the planes of one band of
+ * it, from tile `first`.
+ */
+export function emitGradientTransform(m: ModuleBuilder, spec: TileSpec, band?: Band): number {
   const { grid, features } = spec;
   const { tile } = matrices(grid.m);
+  const down = band?.cut(tile) ?? tile;
+  const read = valuesOf(down);
   const plane = planeBytes(spec.planeTiles, spec.planeChannels);
   return emitOutputWalk(m, spec, (pixel, height, width) =>
     m.func(null, ['i32', 'i32'], [], (f) => {
@@ -258,9 +263,10 @@ export function emitGradientTransform(m: ModuleBuilder, spec: TileSpec): number 
       eachGroup(f, spec, e, [d], [dy], () => {
         transform2d(
           grid.m,
+          (values) => apply(e, down, values),
           (values) => apply(e, tile, values),
-          (values) => apply(e, tile, values),
-          (i, j) => (i < height && j < width ? e.load(dy, (i * spec.convolution.outWidth + j) * pixel) : null),
+          (i, j) =>
+            read.has(i) && i < height && j < width ? e.load(dy, (i * spec.convolution.outWidth + j) * pixel) : null,
           (i, values) => {
             values.forEach((value, j) => {
               e.store(d, (i * grid.n + j) * plane, value);
