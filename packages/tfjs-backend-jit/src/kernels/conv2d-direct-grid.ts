@@ -118,28 +118,42 @@ export function emitBlock(f: Func, index: Local, grid: Grid): BlockLocals {
   return { image, images, row, rows, column, columns };
 }
 
-/** Runs `body` for each output of a block; `to` is its address, and `i, y, x` are its place in the block. */
-export function forEachOutput(
+/** Runs `body` for each row of a block's outputs; `to` is the address of its first, and `i, y` are its place in the block. */
+export function forEachRow(
   f: Func,
   { axisY, axisX }: Grid,
   target: Image,
   at: BlockLocals,
   base: Local,
-  body: (to: Local, i: Local, y: Local, x: Local) => void,
+  body: (to: Local, i: Local, y: Local) => void,
 ): void {
-  const [to, i, y, x] = f.locals('i32', 4);
-  const pixel = target.channels * 4;
+  const [to, i, y] = f.locals('i32', 3);
   f.for(i, 0, at.images, 1, () => {
     f.for(y, 0, at.rows, 1, () => {
       const ty = i32.add(i32.mul(i32.add(at.row, y), i32.const(axisY.outStep)), i32.const(axisY.outStart));
       f.set(to, i32.add(i32.mul(i32.add(at.image, i), i32.const(target.height)), ty));
       const tx = i32.add(i32.mul(at.column, i32.const(axisX.outStep)), i32.const(axisX.outStart));
       f.set(to, i32.add(i32.mul(to, i32.const(target.width)), tx));
-      f.set(to, i32.add(base, i32.mul(to, i32.const(pixel))));
-      f.for(x, 0, at.columns, 1, () => {
-        body(to, i, y, x);
-        f.inc(to, pixel * axisX.outStep);
-      });
+      f.set(to, i32.add(base, i32.mul(to, i32.const(target.channels * 4))));
+      body(to, i, y);
+    });
+  });
+}
+
+/** Runs `body` for each output of a block; `to` is its address, and `i, y, x` are its place in the block. */
+export function forEachOutput(
+  f: Func,
+  grid: Grid,
+  target: Image,
+  at: BlockLocals,
+  base: Local,
+  body: (to: Local, i: Local, y: Local, x: Local) => void,
+): void {
+  const x = f.local('i32');
+  forEachRow(f, grid, target, at, base, (to, i, y) => {
+    f.for(x, 0, at.columns, 1, () => {
+      body(to, i, y, x);
+      f.inc(to, target.channels * 4 * grid.axisX.outStep);
     });
   });
 }

@@ -8,13 +8,14 @@ import {
   blockSizes,
   emitBlock,
   forEachOutput,
+  forEachRow,
   type Grid,
   type Image,
   pixelsOf,
   planGrid,
 } from './conv2d-direct-grid.ts';
 import { emitFillWindow, PANEL, planWindow, type Window } from './conv2d-direct-window.ts';
-import { describeEpilogue, type Epilogue, emitEpilogueRow, epilogueInputs, inputsAt } from './epilogue.ts';
+import { describeOutcome, type Epilogue, emitEpilogueRow, epilogueInputs, inputsAt } from './epilogue.ts';
 import { emitGemm, type GemmSpec, Layout, share, sliceBytes, smaller, Tiles } from './gemm.ts';
 import { type Copies, emitCopies } from './gemm-copy.ts';
 import { type PackJob, type PackSource, packedBytes, packKernel } from './gemm-pack.ts';
@@ -29,6 +30,7 @@ import {
 } from './gemm-steps.ts';
 import { ROW_ENTRY, tileColumns } from './gemm-tile.ts';
 import { type Features, input, type Kernel, output, type Recipe, type Step, temp } from './kernel.ts';
+import { chunkBytes, emitMomentRow, emitMomentStart, withMoments } from './moments.ts';
 
 /** The filter as a pass reads it: bytes from one tap row, tap column, k (source channel) and n (output) to the next. */
 export interface FilterView {
@@ -58,6 +60,8 @@ export interface Convolution {
   readonly steady?: boolean;
   /** Applied to every output pixel of a block once its products are there; its inputs follow the filter's pointer. */
   readonly epilogue?: Epilogue | undefined;
+  /** Moments of the result are taken; only of one grid, of step 1. */
+  readonly moments?: boolean;
 }
 
 interface Pass {
@@ -96,10 +100,14 @@ export function convolve(conv: Convolution, features: Features): Recipe {
     packedAt += packedBytes(phases, target.channels, width);
     return pass;
   });
-  const kernel = passKernel(conv, passes, `${width} ${features.relaxed} ${inline}`);
+  const kernel = passKernel(conv, passes, `${width} ${features.relaxed} ${inline}`, features);
+  const { moments = false } = conv;
+  const finished = (recipe: Recipe) =>
+    moments ? withMoments(recipe, conv.name, passes[0].chunks, target.channels) : recipe;
   const extra = epilogueInputs(conv);
   if (inline || packedAt === 0) {
-    return { temps: [], steps: [{ kernel, args: [input(0), input(1), output(0), ...extra] }] };
+    const args = [input(0), input(1), output(0), ...extra, ...(moments ? [temp(0)] : [])];
+    return finished({ temps: [], steps: [{ kernel, args }] });
   }
   const jobs = passes
     .filter((pass) => pass.spec.phases.length > 0)
@@ -109,7 +117,8 @@ export function convolve(conv: Convolution, features: Features): Recipe {
     args: [input(1), temp(0)],
     keep: conv.steady ?? false,
   };
-  return { temps: [packedAt], steps: [pack, { kernel, args: [input(0), temp(0), output(0), ...extra] }] };
+  const args = [input(0), temp(0), output(0), ...extra, ...(moments ? [temp(1)] : [])];
+  return finished({ temps: [packedAt], steps: [pack, { kernel, args }] });
 }
 
 const tapsOf = (grid: Grid) => grid.axisY.taps * grid.axisX.taps;
@@ -138,18 +147,18 @@ function planPhases(window: Window, { axisY: y, axisX: x }: Grid, filter: Filter
   return phasesOfRuns([row, column], { length: channels, ...steps }, BLOCK_DEPTH);
 }
 
-function passKernel(conv: Convolution, passes: readonly Pass[], variant: string): Kernel {
-  const { source, target } = conv;
-  const extras = conv.epilogue?.inputs ?? [];
+function passKernel(conv: Convolution, passes: readonly Pass[], variant: string, features: Features): Kernel {
+  const { source, target, epilogue, moments = false } = conv;
+  const extras = (epilogue?.inputs.length ?? 0) + (moments ? 1 : 0);
   const layouts = passes.map((pass) => planPlaces(pass, target));
   const pieces = passes.map((pass) => pass.chunks * pass.groups);
   const depths = passes.map((pass) => depthOf(pass.spec.phases));
   const products = passes.reduce((n, { grid }, i) => n + grid.axisY.outputs * grid.axisX.outputs * depths[i], 0);
   const filterFloats = depths.reduce((a, b) => a + b, 0) * target.channels;
   return {
-    name: `${conv.name}${describeEpilogue(conv.epilogue)}`,
-    key: `${conv.key} ${variant} ${JSON.stringify(conv.epilogue)}`,
-    buffers: 3 + extras.length,
+    name: `${conv.name}${describeOutcome({ epilogue, moments })}`,
+    key: `${conv.key} ${variant} ${JSON.stringify([epilogue, moments])}`,
+    buffers: 3 + extras,
     pieces: passes.length * Math.max(...pieces),
     scratch: Math.max(...layouts.map((places) => places.bytes)),
     flops: 2 * source.batch * products * target.channels,
@@ -160,19 +169,24 @@ function passKernel(conv: Convolution, passes: readonly Pass[], variant: string)
       const funcs = passes.map((pass, i) =>
         pass.spec.phases.length === 0
           ? emitZeroPass(m, pass, target, copies)
-          : emitPass(m, conv, pass, layouts[i], tiles, copies),
+          : emitPass(m, conv, pass, layouts[i], tiles, copies, features),
       );
-      m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32', ...extras.map(() => 'i32' as const)], [], (f) => {
-        const [piece, scratch, from, filter, to, ...inputs] = f.params;
-        // Passes take turns: the same part of the source and of the target is then still in a cache.
-        const turn = f.local('i32');
-        f.set(turn, i32.div_u(piece, i32.const(passes.length)));
-        f.set(piece, i32.rem_u(piece, i32.const(passes.length)));
-        passes.forEach((_, i) => {
-          const mine = i32.and(i32.eq(piece, i32.const(i)), i32.lt_u(turn, i32.const(pieces[i])));
-          f.if(mine, () => f.push(call(funcs[i], turn, scratch, from, filter, to, ...inputs)));
-        });
-      });
+      m.func(
+        'k',
+        Array.from({ length: 5 + extras }, () => 'i32' as const),
+        [],
+        (f) => {
+          const [piece, scratch, from, filter, to, ...inputs] = f.params;
+          // Passes take turns: the same part of the source and of the target is then still in a cache.
+          const turn = f.local('i32');
+          f.set(turn, i32.div_u(piece, i32.const(passes.length)));
+          f.set(piece, i32.rem_u(piece, i32.const(passes.length)));
+          passes.forEach((_, i) => {
+            const mine = i32.and(i32.eq(piece, i32.const(i)), i32.lt_u(turn, i32.const(pieces[i])));
+            f.if(mine, () => f.push(call(funcs[i], turn, scratch, from, filter, to, ...inputs)));
+          });
+        },
+      );
     },
   };
 }
@@ -207,11 +221,12 @@ function planPlaces({ grid, spec, panels, window }: Pass, target: Image): Places
 /** Emits `pass(piece, scratch, from, filter, to, ...inputs)`. */
 function emitPass(
   m: ModuleBuilder,
-  { target, epilogue }: Convolution,
+  { target, epilogue, moments = false }: Convolution,
   pass: Pass,
   places: Places,
   tiles: Tiles,
   copies: Copies,
+  features: Features,
 ): number {
   const { grid, window, spec, panels, chunks, groups } = pass;
   const { axisY, axisX, blocks } = grid;
@@ -220,63 +235,83 @@ function emitPass(
   const padded = panels * spec.width;
   const direct = padded === target.channels;
   const finish = epilogue ? emitEpilogueRow(m, epilogue, spec.relaxed) : -1;
-  const extras = epilogue?.inputs ?? [];
-  return m.func(null, ['i32', 'i32', 'i32', 'i32', 'i32', ...extras.map(() => 'i32' as const)], [], (f) => {
-    const [piece, scratch, from, filter, to, ...inputs] = f.params;
-    const [index, end, chunk, group, firstPanel, endPanel, entry, a, c] = f.locals('i32', 9);
-    const place = (offset: number) => {
-      const local = f.local('i32');
-      f.set(local, i32.add(scratch, i32.const(offset)));
-      return local;
-    };
-    const steps = place(places.steps);
-    const rows = place(places.rows);
-    const slice = place(places.slice);
-    const result = place(places.result);
-    const win = place(places.window);
-    f.inc(filter, spec.pack ? 0 : pass.packedAt);
-    f.set(chunk, i32.div_u(piece, i32.const(groups)));
-    f.set(group, i32.rem_u(piece, i32.const(groups)));
-    f.set(firstPanel, share(group, panels, groups));
-    f.set(endPanel, share(i32.add(group, i32.const(1)), panels, groups));
-    f.set(end, share(i32.add(chunk, i32.const(1)), blocks, chunks));
-    emitStepTables(f, spec.phases, steps);
-    f.for(index, share(chunk, blocks, chunks), end, 1, () => {
-      const at = emitBlock(f, index, grid);
-      const sy = i32.add(i32.mul(at.row, i32.const(axisY.step)), i32.const(axisY.start));
-      const sx = i32.add(i32.mul(at.column, i32.const(axisX.step)), i32.const(axisX.start));
-      f.push(call(fill, from, at.image, at.images, sy, sx, win, i32.const(0), i32.const(window.panels)));
-      f.set(entry, rows);
-      f.set(c, result);
-      forEachOutput(f, grid, target, at, to, (address, i, y, x) => {
-        f.set(a, i32.add(win, i32.mul(i, i32.const(window.imageBytes))));
-        f.inc(a, i32.mul(y, i32.const(window.y.step * window.rowBytes)));
-        f.inc(a, i32.mul(x, i32.const(window.x.step * window.pixelBytes)));
-        f.push(i32.store(entry, a));
-        f.push(i32.store(entry, direct ? address : c, 4));
-        f.inc(entry, ROW_ENTRY);
-        f.inc(c, padded * 4);
-      });
-      const count = i32.mul(at.images, i32.mul(at.rows, at.columns));
-      const counts = spec.phases.map((phase) => i32.const(stepsOf(phase)));
-      f.push(call(gemm, rows, count, steps, filter, firstPanel, endPanel, i32.const(1), slice, ...counts));
-      const channel = i32.mul(firstPanel, i32.const(spec.width));
-      const floats = i32.sub(smaller(i32.mul(endPanel, i32.const(spec.width)), i32.const(target.channels)), channel);
-      f.set(a, i32.mul(channel, i32.const(4)));
-      f.set(c, i32.add(result, a));
-      if (!direct) {
-        forEachOutput(f, grid, target, at, to, (address) => {
-          f.push(call(copies.copyFloats, i32.add(address, a), c, floats));
+  const startMoments = moments ? emitMomentStart(m, target.channels) : -1;
+  const addMoments = moments ? emitMomentRow(m, target.channels, features) : -1;
+  const extras = (epilogue?.inputs.length ?? 0) + (moments ? 1 : 0);
+  return m.func(
+    null,
+    Array.from({ length: 5 + extras }, () => 'i32' as const),
+    [],
+    (f) => {
+      const [piece, scratch, from, filter, to, ...inputs] = f.params;
+      const [numbers, isFirst] = f.locals('i32', 2);
+      f.set(isFirst, i32.const(1));
+      const [index, end, chunk, group, firstPanel, endPanel, entry, a, c] = f.locals('i32', 9);
+      const place = (offset: number) => {
+        const local = f.local('i32');
+        f.set(local, i32.add(scratch, i32.const(offset)));
+        return local;
+      };
+      const steps = place(places.steps);
+      const rows = place(places.rows);
+      const slice = place(places.slice);
+      const result = place(places.result);
+      const win = place(places.window);
+      f.inc(filter, spec.pack ? 0 : pass.packedAt);
+      f.set(chunk, i32.div_u(piece, i32.const(groups)));
+      f.set(group, i32.rem_u(piece, i32.const(groups)));
+      f.set(firstPanel, share(group, panels, groups));
+      f.set(endPanel, share(i32.add(group, i32.const(1)), panels, groups));
+      f.set(end, share(i32.add(chunk, i32.const(1)), blocks, chunks));
+      emitStepTables(f, spec.phases, steps);
+      f.for(index, share(chunk, blocks, chunks), end, 1, () => {
+        const at = emitBlock(f, index, grid);
+        const sy = i32.add(i32.mul(at.row, i32.const(axisY.step)), i32.const(axisY.start));
+        const sx = i32.add(i32.mul(at.column, i32.const(axisX.step)), i32.const(axisX.start));
+        f.push(call(fill, from, at.image, at.images, sy, sx, win, i32.const(0), i32.const(window.panels)));
+        f.set(entry, rows);
+        f.set(c, result);
+        forEachOutput(f, grid, target, at, to, (address, i, y, x) => {
+          f.set(a, i32.add(win, i32.mul(i, i32.const(window.imageBytes))));
+          f.inc(a, i32.mul(y, i32.const(window.y.step * window.rowBytes)));
+          f.inc(a, i32.mul(x, i32.const(window.x.step * window.pixelBytes)));
+          f.push(i32.store(entry, a));
+          f.push(i32.store(entry, direct ? address : c, 4));
+          f.inc(entry, ROW_ENTRY);
           f.inc(c, padded * 4);
         });
-      }
-      if (!epilogue) return;
-      forEachOutput(f, grid, target, at, to, (address) => {
-        const others = inputsAt(epilogue, inputs, i32.add(i32.sub(address, to), a), a);
-        f.push(call(finish, i32.add(address, a), floats, ...others));
+        const count = i32.mul(at.images, i32.mul(at.rows, at.columns));
+        const counts = spec.phases.map((phase) => i32.const(stepsOf(phase)));
+        f.push(call(gemm, rows, count, steps, filter, firstPanel, endPanel, i32.const(1), slice, ...counts));
+        const channel = i32.mul(firstPanel, i32.const(spec.width));
+        const floats = i32.sub(smaller(i32.mul(endPanel, i32.const(spec.width)), i32.const(target.channels)), channel);
+        f.set(a, i32.mul(channel, i32.const(4)));
+        f.set(c, i32.add(result, a));
+        if (!direct) {
+          forEachOutput(f, grid, target, at, to, (address) => {
+            f.push(call(copies.copyFloats, i32.add(address, a), c, floats));
+            f.inc(c, padded * 4);
+          });
+        }
+        if (epilogue) {
+          forEachOutput(f, grid, target, at, to, (address) => {
+            const others = inputsAt(epilogue, inputs, i32.add(i32.sub(address, to), a), a);
+            f.push(call(finish, i32.add(address, a), floats, ...others));
+          });
+        }
+        if (moments) {
+          f.set(numbers, i32.add(inputs[extras - 1], i32.mul(chunk, i32.const(chunkBytes(target.channels)))));
+          f.inc(numbers, a);
+          forEachRow(f, grid, target, at, to, (address) => {
+            f.inc(address, a);
+            f.if(isFirst, () => f.push(call(startMoments, numbers, address, floats)));
+            f.set(isFirst, i32.const(0));
+            f.push(call(addMoments, numbers, address, at.columns, floats));
+          });
+        }
       });
-    });
-  });
+    },
+  );
 }
 
 /** Emits the pass of a grid that no tap reaches: zeros. */

@@ -18,11 +18,12 @@ const byWinograd = (shape: Conv2DShape) => method !== 'direct' && winogradApplie
 
 /** TF's Conv2D: x, filter → y. */
 export function conv2d(shape: Conv2DShape, features: Features, setting: Setting = {}): Recipe {
-  const how = { steady: setting.steady?.[1] ?? false, epilogue: setting.epilogue };
+  const { steady, epilogue, moments = false } = setting;
+  const how = { steady: steady?.[1] ?? false, epilogue, moments };
   return byWinograd(shape) ? winogradForward(shape, features, how) : conv2dDirect(shape, features, how);
 }
 
-/** Whether `conv2d` can apply an epilogue: it works on 8 channels at a time. */
+/** Whether `conv2d` can apply an epilogue, or take moments: it works on 8 channels at a time. */
 export const takesEpilogue = (shape: Conv2DShape): boolean => shape.outChannels % 16 === 0;
 
 /** TF's Conv2DBackpropInput: dy, filter → dx. */

@@ -1,4 +1,7 @@
-/** Convolutions with an epilogue against the same without one, finished element by element; steady filters too. */
+/**
+ * Convolutions with an epilogue, or whose moments are taken, against the same without one, finished element by element;
+ * steady filters too.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Conv2DShape } from './conv-shape.ts';
@@ -109,6 +112,40 @@ for (const [name, s] of SHAPES) {
         const [squared] = runRecipe(conv2d(s, features, { ...setting, epilogue: square }), [x, filter], size);
         const shifted = (i: number) => plain[i] + 0.5;
         relative(squared, (i) => (shifted(i) > 0.5 ? shifted(i) ** 3 : shifted(i) ** 2), `${what} squared`);
+      }
+    }
+  });
+}
+
+for (const [name, s] of SHAPES) {
+  test(`the moments of ${name} are those of its result, far from 0 as well`, () => {
+    const pixels = s.batch * s.outHeight * s.outWidth;
+    const x = normal(s.batch * s.inHeight * s.inWidth * s.inChannels, 1);
+    const filter = normal(s.filterHeight * s.filterWidth * s.inChannels * s.outChannels, 2).map((v) => v / 20);
+    const far = new Float32Array(s.outChannels).fill(1000);
+    const [scale, offset] = [new Float32Array(s.outChannels).fill(1), new Float32Array(s.outChannels)];
+    const residual = new Float32Array(pixels * s.outChannels);
+    const sizes = [pixels * s.outChannels, s.outChannels, s.outChannels].map((size) => ({
+      size,
+      lane: 'f32' as const,
+    }));
+    for (const features of ALL_FEATURES) {
+      const [plain] = runRecipe(conv2d(s, features), [x, filter], sizes.slice(0, 1));
+      // With an epilogue: relu(y + 1000), whose mean is a thousand deviations from 0.
+      for (const epilogue of [undefined, batchNorm]) {
+        const inputs = epilogue ? [far.map((v) => -v), scale, offset, residual] : [];
+        const recipe = conv2d(s, features, { moments: true, ...(epilogue && { epilogue }) });
+        const [y, sums, squares] = runRecipe(recipe, [x, filter, ...inputs], sizes);
+        const what = `${JSON.stringify(features)} ${epilogue ? 'with an epilogue' : ''}`;
+        if (!epilogue) assert.deepEqual(y, plain, what);
+        for (let c = 0; c < s.outChannels; c++) {
+          const values = Array.from({ length: pixels }, (_, i) => y[i * s.outChannels + c] - y[c]);
+          const [sum, square] = [0, 1].map((p) => values.reduce((total, v) => total + v * (p ? v : 1), 0));
+          const scaleOf = values.reduce((total, v) => total + Math.abs(v), 1e-3);
+          assert.ok(Math.abs(sums[c] - sum) <= 1e-5 * scaleOf, `${what}: sum ${c} is ${sums[c]}, should be ${sum}`);
+          const near = Math.abs(squares[c] - square) <= 2e-5 * (square + 1e-3);
+          assert.ok(near, `${what}: sum of squares ${c} is ${squares[c]}, should be ${square}`);
+        }
       }
     }
   });

@@ -23,6 +23,8 @@ export interface Outcome {
   /** The filter outlives the run: what is made of it alone is kept. */
   readonly steady: boolean;
   readonly epilogue: Epilogue | undefined;
+  /** The sums of a batch norm are wanted as well (`moments.ts`). */
+  readonly moments: boolean;
 }
 
 /** The recipe's inputs that an epilogue reads: those after image and filter. */
@@ -32,6 +34,10 @@ export const epilogueInputs = ({ epilogue }: { readonly epilogue?: Epilogue | un
 /** For the names of kernels: ` + madd,relu`. */
 export const describeEpilogue = (e: Epilogue | undefined): string =>
   e === undefined ? '' : ` + ${e.body.flatMap((node) => (node.kind === 'apply' ? [node.fn] : [])).join()}`;
+
+/** The same, and ` + moments`. */
+export const describeOutcome = ({ epilogue, moments }: Omit<Outcome, 'steady'>): string =>
+  `${describeEpilogue(epilogue)}${moments ? ' + moments' : ''}`;
 
 /** The stored value for four elements. `load(i)` reads them, or their channels, from further input `i`. */
 export function evaluate(e: Epilogue, scope: Scope, result: Expr, load: (input: number) => Expr): Expr {

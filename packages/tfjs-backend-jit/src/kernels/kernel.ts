@@ -58,6 +58,8 @@ export interface Setting {
   readonly steady?: readonly boolean[];
   /** What to do to each element of the result; only for operations that say they can. */
   readonly epilogue?: Epilogue;
+  /** Outputs 1 and 2 are to be the sums of a batch norm; only for operations that say they can take an epilogue. */
+  readonly moments?: boolean;
 }
 
 /** How one operation is computed. Temporaries live in the arena from the first step that names them to the last. */

@@ -4,8 +4,9 @@
  * the transformed filter, 4 times (F(4×4)) or 1.8 times the filter, never goes to memory.
  */
 import { call, i32 } from '../wasm/assembler.ts';
-import { describeEpilogue, epilogueInputs, type Outcome } from './epilogue.ts';
+import { describeOutcome, epilogueInputs, type Outcome } from './epilogue.ts';
 import { type Features, input, type Kernel, output, type Recipe, type Step, temp } from './kernel.ts';
+import { chunkBytes, withMoments } from './moments.ts';
 import { emitFilterPanel, filterBytes, filterKernel, filterScratch } from './winograd-filter.ts';
 import {
   align,
@@ -39,20 +40,15 @@ export function convolveByChannels(
 ): Recipe {
   const image: Step = { kernel: imageKernel(c, grid, cuts.tiles, features), args: [input(0), temp(0)] };
   const slices = sliceKernel(c, grid, cuts, rotated, features);
-  const after = epilogueInputs(cuts);
-  if (!cuts.steady) {
-    const args = [temp(0), input(1), output(0), ...after];
-    return { temps: [imageBytes(c, grid)], steps: [image, { kernel: slices, args }] };
-  }
-  const filter = filterKernel(c, grid, rotated, features);
-  return {
-    temps: [imageBytes(c, grid), filterBytes(c, grid)],
-    steps: [
-      { kernel: filter, args: [input(1), temp(1)], keep: true },
-      image,
-      { kernel: slices, args: [temp(0), temp(1), output(0), ...after] },
-    ],
-  };
+  const { steady, moments } = cuts;
+  const temps = [imageBytes(c, grid), ...(steady ? [filterBytes(c, grid)] : [])];
+  const filter = steady ? temp(1) : input(1);
+  const results = [output(0), ...epilogueInputs(cuts), ...(moments ? [temp(temps.length)] : [])];
+  const steps = [image, { kernel: slices, args: [temp(0), filter, ...results] }];
+  if (steady) steps.unshift({ kernel: filterKernel(c, grid, rotated, features), args: [input(1), filter], keep: true });
+  const recipe = { temps, steps };
+  if (!moments) return recipe;
+  return withMoments(recipe, describeConvolution(c, grid), cut(grid.tiles, cuts.block).count, c.outChannels);
 }
 
 /** Bytes of V for all tiles. */
@@ -97,17 +93,17 @@ function imageKernel(c: Convolution, grid: Grid, tiles: number, features: Featur
  */
 function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boolean, features: Features): Kernel {
   const { inChannels } = c;
-  const { panels, block, steady, epilogue } = cuts;
+  const { panels, block, steady, epilogue, moments } = cuts;
   const extras = epilogue?.inputs ?? [];
   const outChannels = panels * PANEL;
   const { count: blocks, last } = cut(grid.tiles, block);
   const uBytes = steady ? 0 : align(grid.planes * planeBytes(inChannels, outChannels));
   const mBytes = align(grid.planes * planeBytes(block, outChannels));
-  const name = `winograd channels ${describeConvolution(c, grid)}${describeEpilogue(epilogue)}`;
+  const name = `winograd channels ${describeConvolution(c, grid)}${describeOutcome(cuts)}`;
   return {
     name,
     key: `${name} ${JSON.stringify([c, cuts, rotated, features])}`,
-    buffers: 3 + extras.length,
+    buffers: 3 + extras.length + (moments ? 1 : 0),
     pieces: c.outChannels / outChannels,
     scratch: uBytes + mBytes + (steady ? 0 : filterScratch(rotated)),
     flops: productFlops(c, grid),
@@ -129,8 +125,9 @@ function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boo
       };
       const products = emitProducts(m, shape, [blocks > 1 ? block : last, last]);
       const tiles = { convolution: c, grid, planeTiles: block, planeChannels: outChannels, features };
-      const result = emitOutputTransform(m, { ...tiles, channels: outChannels, epilogue });
-      m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32', ...extras.map(() => 'i32' as const)], [], (f) => {
+      const result = emitOutputTransform(m, { ...tiles, channels: outChannels, epilogue, moments });
+      const types = Array.from({ length: 5 + extras.length + (moments ? 1 : 0) }, () => 'i32' as const);
+      m.func('k', types, [], (f) => {
         const [piece, base, v, filter, y, ...inputs] = f.params;
         const [u, out, scratch, panel, first, count, isLast] = f.locals('i32', 7);
         f.set(out, i32.add(base, i32.const(uBytes)));
@@ -153,6 +150,7 @@ function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boo
           const none = i32.const(0);
           f.drop(call(products, rows, u, out, isLast, i32.const(grid.planes), none, none, none));
           f.push(call(result, out, first, count, y, ...inputs));
+          if (moments) f.inc(inputs[extras.length], chunkBytes(c.outChannels));
         });
       });
     },

@@ -3,8 +3,9 @@
  * filter is small beside the images of a batch.
  */
 import { call, i32, type Local } from '../wasm/assembler.ts';
-import { describeEpilogue, epilogueInputs, type Outcome } from './epilogue.ts';
+import { describeOutcome, epilogueInputs, type Outcome } from './epilogue.ts';
 import { type Features, input, type Kernel, output, type Recipe, temp } from './kernel.ts';
+import { chunkBytes, withMoments } from './moments.ts';
 import { planAhead, touchFrom } from './winograd-ahead.ts';
 import { filterBytes, filterKernel } from './winograd-filter.ts';
 import { align, type Convolution, cut, describeConvolution, type Grid, planeBytes, traffic } from './winograd-grid.ts';
@@ -26,20 +27,24 @@ export function convolveByTiles(
   rotated: boolean,
   features: Features,
 ): Recipe {
-  return {
+  const { moments, steady } = cuts;
+  const results = [output(0), ...epilogueInputs(cuts), ...(moments ? [temp(1)] : [])];
+  const recipe = {
     temps: [filterBytes(c, grid)],
     steps: [
-      { kernel: filterKernel(c, grid, rotated, features), args: [input(1), temp(0)], keep: cuts.steady },
-      { kernel: blockKernel(c, grid, cuts, features), args: [input(0), temp(0), output(0), ...epilogueInputs(cuts)] },
+      { kernel: filterKernel(c, grid, rotated, features), args: [input(1), temp(0)], keep: steady },
+      { kernel: blockKernel(c, grid, cuts, features), args: [input(0), temp(0), ...results] },
     ],
   };
+  if (!moments) return recipe;
+  return withMoments(recipe, describeConvolution(c, grid), cut(grid.tiles, cuts.block).count, c.outChannels);
 }
 
 /**
  * Image → V → M → output of a block, band by band, in scratch: so V and M of a band are still in the cache when they are
  * read, though U streams by in between. Buffers x, U, y, and the epilogue's.
  */
-function blockKernel(c: Convolution, grid: Grid, { block, epilogue }: TileCuts, features: Features): Kernel {
+function blockKernel(c: Convolution, grid: Grid, { block, epilogue, moments }: TileCuts, features: Features): Kernel {
   const { inChannels, outChannels } = c;
   const { count: pieces, last } = cut(grid.tiles, block);
   const bands = bandsOf(matrices(grid.m).image);
@@ -52,11 +57,11 @@ function blockKernel(c: Convolution, grid: Grid, { block, epilogue }: TileCuts, 
   const partBytes = align(partPlanes(grid, bands) * mPlane);
   const ahead = planAhead(c, grid, block);
   const extras = epilogue?.inputs ?? [];
-  const name = `winograd tiles ${describeConvolution(c, grid)}${describeEpilogue(epilogue)}`;
+  const name = `winograd tiles ${describeConvolution(c, grid)}${describeOutcome({ epilogue, moments })}`;
   return {
     name,
-    key: `${name} ${JSON.stringify([c, block, epilogue, features])}`,
-    buffers: 3 + extras.length,
+    key: `${name} ${JSON.stringify([c, block, epilogue, moments, features])}`,
+    buffers: 3 + extras.length + (moments ? 1 : 0),
     pieces,
     scratch: vBytes + mBytes + partBytes + zeroBytes(c, grid),
     flops: productFlops(c, grid),
@@ -77,10 +82,12 @@ function blockKernel(c: Convolution, grid: Grid, { block, epilogue }: TileCuts, 
         features,
       };
       const products = emitProducts(m, shape, [pieces > 1 ? block : last, last]);
-      const output = { ...tiles, planeChannels: outChannels, channels: outChannels, epilogue };
+      const output = { ...tiles, planeChannels: outChannels, channels: outChannels, epilogue, moments };
       const results = emitOutputBands(m, output, bands);
-      m.func('k', ['i32', 'i32', 'i32', 'i32', 'i32', ...extras.map(() => 'i32' as const)], [], (f) => {
+      const types = Array.from({ length: 5 + extras.length + (moments ? 1 : 0) }, () => 'i32' as const);
+      m.func('k', types, [], (f) => {
         const [piece, v, x, u, y, ...inputs] = f.params;
+        if (moments) f.inc(inputs[extras.length], i32.mul(piece, i32.const(chunkBytes(outChannels))));
         const [first, count, isLast, out, parts, zeros] = f.locals('i32', 6);
         f.set(first, i32.mul(piece, i32.const(block)));
         f.set(isLast, i32.eq(piece, i32.const(pieces - 1)));

@@ -3,6 +3,7 @@
  * The 1-D and 2-D transforms of Winograd's convolution are written in it.
  */
 import { type Expr, type Func, f32x4, Local, v128 } from '../wasm/assembler.ts';
+import { multiplyAdd } from './gemm-tile.ts';
 import type { Features } from './kernel.ts';
 import type { Scope } from './scalar-math.ts';
 import type { Factored, Row, Term } from './winograd-matrix.ts';
@@ -75,6 +76,17 @@ export class LaneEmitter {
     }
     const op = factor < 0 ? f32x4.sub : f32x4.add;
     return this.make((h) => op(y[h], f32x4.mul(k, x[h])));
+  }
+
+  /** x² + y. */
+  addSquare(x: Lanes, y: Lanes): Lanes {
+    if (x === null || y === null) throw new Error('internal: a square of nothing');
+    return this.make((h) => multiplyAdd(this.relaxed, x[h], x[h], y[h]));
+  }
+
+  /** A constant that `prepare` need not know, for code outside of hot loops. */
+  addConstant(x: Lanes, value: number): Lanes {
+    return this.make((h) => f32x4.add(x?.[h] ?? v128.const_f32x4(0), v128.const_f32x4(value)));
   }
 
   /** Any function of the channels, half by half. */

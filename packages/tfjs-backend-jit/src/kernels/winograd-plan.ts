@@ -28,17 +28,23 @@ export interface WinogradOptions extends Partial<Outcome> {
 
 /** y from inputs x and filter. With `rotated`, `c` computes an input gradient from dy and the layer's own filter. */
 export function convolve(c: Convolution, rotated: boolean, features: Features, options: WinogradOptions): Recipe {
-  const { steady = false, epilogue } = options;
+  const { steady = false, epilogue, moments = false } = options;
   const grid = gridOf(c, options.m ?? tileSize(c, steady));
   if ((options.cut ?? convolutionCut(c, grid)) === 'tiles') {
     // What a band of 24 tiles needs beside U fits in 1 MB of cache, up to 128 channels.
     const block = options.block ?? clamp(floorTo(grid.tiles / 16, 6), 12, 24);
-    return convolveByTiles(c, grid, { block: Math.min(block, grid.tiles), steady, epilogue }, rotated, features);
+    return convolveByTiles(
+      c,
+      grid,
+      { block: Math.min(block, grid.tiles), steady, epilogue, moments },
+      rotated,
+      features,
+    );
   }
   // Two panels share what is read of V; U of one is 1.2 MB at 512 channels. At least 8 pieces, for 8 threads.
   const panels = options.panels ?? (c.outChannels >= 16 * PANEL && c.outChannels % (2 * PANEL) === 0 ? 2 : 1);
   const block = Math.min(options.block ?? 96, grid.tiles);
-  return convolveByChannels(c, grid, { tiles: 8, block, panels, steady, epilogue }, rotated, features);
+  return convolveByChannels(c, grid, { tiles: 8, block, panels, steady, epilogue, moments }, rotated, features);
 }
 
 /** The filter's gradient from inputs x and dy. */

@@ -5,6 +5,7 @@
 import { call, type Expr, type Func, i32, type Local, type ModuleBuilder, select, v128 } from '../wasm/assembler.ts';
 import { type Epilogue, evaluate, inputsAt } from './epilogue.ts';
 import type { Features } from './kernel.ts';
+import { emitMomentStart, momentRow } from './moments.ts';
 import { type Convolution, type Grid, PANEL, planeBytes } from './winograd-grid.ts';
 import {
   apply,
@@ -32,6 +33,8 @@ export interface TileSpec {
   readonly features: Features;
   /** Of an output transform: done to every output. */
   readonly epilogue?: Epilogue | undefined;
+  /** Of an output transform: sums for a batch norm are taken. */
+  readonly moments?: boolean;
 }
 
 /** Bytes of scratch that `emitImageTransform`'s function fills with zeros, for rows of a patch outside of the image. */
@@ -112,19 +115,21 @@ function emitPatch(m: ModuleBuilder, spec: TileSpec, pixel: number, from: number
 }
 
 /**
- * Emits `output(m, first, count, y, ...inputs)`: the products of `count` tiles → their outputs, from tile `first`.
- * The inputs are the epilogue's, at the channel of `y`.
+ * Emits `output(m, first, count, y, ...inputs, chunk)`: the products of `count` tiles → their outputs, from tile `first`.
+ * The inputs are the epilogue's, at the channel of `y`, as is the chunk of moments, if they are taken.
  */
 export function emitOutputTransform(m: ModuleBuilder, spec: TileSpec): number {
   const { grid, features, epilogue } = spec;
   const { tile } = matrices(grid.m);
   const plane = planeBytes(spec.planeTiles, spec.planeChannels);
-  return emitOutputWalk(m, spec, (pixel, height, width) =>
-    m.func(null, ['i32', 'i32', ...inputTypes(spec)], [], (f) => {
-      const [products, y, ...inputs] = f.params;
+  return emitOutputWalk(m, spec, (pixel, height, width, moments) =>
+    m.func(null, ['i32', 'i32', ...inputTypes(spec), ...chunkTypes(moments)], [], (f) => {
+      const [products, y, ...others] = f.params;
+      const inputs = others.slice(0, inputTypes(spec).length);
       const e = new LaneEmitter(f, features);
       e.prepare(tile);
-      eachGroup(f, spec, e, [products], [y, ...inputs], () => {
+      eachGroup(f, spec, e, [products], [y, ...others], () => {
+        const sums = moments ? new MomentSums(e, spec, others[inputs.length], height * width) : undefined;
         transform2d(
           grid.n,
           (values) => applyTransposed(e, tile, values),
@@ -134,13 +139,51 @@ export function emitOutputTransform(m: ModuleBuilder, spec: TileSpec): number {
             if (i >= height) return;
             values.slice(0, width).forEach((value, j) => {
               const offset = (i * spec.convolution.outWidth + j) * pixel;
-              e.store(y, offset, finish(e, epilogue, value, inputs, offset));
+              const finished = finish(e, epilogue, value, inputs, offset);
+              e.store(y, offset, finished);
+              sums?.add(finished);
             });
           },
         );
+        sums?.store();
       });
     }),
   );
+}
+
+/** The moments of one group of channels, from a chunk's numbers and back to them. */
+class MomentSums {
+  private readonly e: LaneEmitter;
+  private readonly chunk: Local;
+  private readonly row: number;
+  private readonly pixels: number;
+  private readonly shift: Lanes;
+  private sum: Lanes;
+  private squares: Lanes;
+
+  constructor(e: LaneEmitter, spec: TileSpec, chunk: Local, pixels: number) {
+    this.e = e;
+    this.chunk = chunk;
+    this.row = momentRow(spec.convolution.outChannels);
+    this.pixels = pixels;
+    this.shift = e.load(chunk, 0);
+    this.sum = e.load(chunk, this.row);
+    this.squares = e.load(chunk, 2 * this.row);
+  }
+
+  add(value: Lanes): void {
+    const { e } = this;
+    const apart = e.sub(value, this.shift);
+    this.sum = e.add(this.sum, apart);
+    this.squares = e.addSquare(apart, this.squares);
+  }
+
+  store(): void {
+    const { e, chunk, row } = this;
+    e.store(chunk, row, this.sum);
+    e.store(chunk, 2 * row, this.squares);
+    e.store(chunk, 3 * row, e.addConstant(e.load(chunk, 3 * row), this.pixels));
+  }
 }
 
 /** The value that is stored `offset` bytes from the tile's first output. */
@@ -162,7 +205,7 @@ function finish(
 /**
  * The output's transform band by band, each when its products are there. Emits for a pair `half(m, parts)`: every row
  * of products → the values of a row of the output, their sum and difference to the parts; for the others
- * `output(m, first, count, y, parts, ...inputs)`: these and all parts → y.
+ * `output(m, first, count, y, parts, ...inputs, chunk)`: these and all parts → y.
  */
 export function emitOutputBands(m: ModuleBuilder, spec: TileSpec, bands: readonly Band[]): number[] {
   let part = 0;
@@ -216,12 +259,14 @@ function emitLastBand(m: ModuleBuilder, spec: TileSpec, band: Band, parts: numbe
   return emitOutputWalk(
     m,
     spec,
-    (pixel, height, width) =>
-      m.func(null, ['i32', 'i32', 'i32', ...inputTypes(spec)], [], (f) => {
-        const [products, from, y, ...inputs] = f.params;
+    (pixel, height, width, moments) =>
+      m.func(null, ['i32', 'i32', 'i32', ...inputTypes(spec), ...chunkTypes(moments)], [], (f) => {
+        const [products, from, y, ...rest] = f.params;
+        const inputs = rest.slice(0, inputTypes(spec).length);
         const e = new LaneEmitter(f, features);
         e.prepare(tile);
-        eachGroup(f, spec, e, [products, from], [y, ...inputs], () => {
+        eachGroup(f, spec, e, [products, from], [y, ...rest], () => {
+          const sums = moments ? new MomentSums(e, spec, rest[inputs.length], height * width) : undefined;
           const own = band.rows.map((_, row) =>
             applyTransposed(
               e,
@@ -236,9 +281,12 @@ function emitLastBand(m: ModuleBuilder, spec: TileSpec, band: Band, parts: numbe
               .slice(0, height)
               .forEach((value, i) => {
                 const offset = (i * spec.convolution.outWidth + j) * pixel;
-                e.store(y, offset, finish(e, epilogue, value, inputs, offset));
+                const finished = finish(e, epilogue, value, inputs, offset);
+                e.store(y, offset, finished);
+                sums?.add(finished);
               });
           }
+          sums?.store();
         });
       }),
     true,
@@ -282,34 +330,48 @@ export function emitGradientTransform(m: ModuleBuilder, spec: TileSpec, band?: B
 function emitOutputWalk(
   m: ModuleBuilder,
   spec: TileSpec,
-  emitTile: (pixel: number, height: number, width: number) => number,
+  emitTile: (pixel: number, height: number, width: number, moments: boolean) => number,
   hasParts = false,
 ): number {
+  const { moments = false } = spec;
   const { convolution: c, grid } = spec;
   const pixel = c.outChannels * 4;
   const heights = runsOf(grid.rows, (tile) => [Math.min(grid.m, c.outHeight - tile * grid.m)]);
   const widths = runsOf(grid.columns, (tile) => [Math.min(grid.m, c.outWidth - tile * grid.m)]);
-  const variants = heights.map((h) => widths.map((w) => emitTile(pixel, h.value[0], w.value[0])));
-  const types = ['i32', 'i32', 'i32', 'i32', ...(hasParts ? ['i32' as const] : []), ...inputTypes(spec)] as const;
+  const variants = heights.map((h) => widths.map((w) => emitTile(pixel, h.value[0], w.value[0], moments)));
+  // A chunk of moments is summed around its first output.
+  const firstOutput = moments ? emitTile(pixel, 1, 1, false) : -1;
+  const clear = moments ? emitMomentStart(m, c.outChannels) : -1;
+  const partTypes = hasParts ? ['i32' as const] : [];
+  const types = ['i32', 'i32', 'i32', 'i32', ...partTypes, ...inputTypes(spec), ...chunkTypes(moments)] as const;
   return m.func(null, types, [], (f) => {
     const [planes, first, count, image] = f.params;
     const parts = hasParts ? [f.params[4]] : [];
-    const inputs = f.params.slice(4 + parts.length);
+    const inputs = f.params.slice(4 + parts.length, 4 + parts.length + inputTypes(spec).length);
+    const chunk = moments ? f.params.slice(-1) : [];
     const [top, left, offset, at] = f.locals('i32', 4);
-    walk(f, grid, first, count, [planes, ...parts], ({ batch, row, column }) => {
+    walk(f, grid, first, count, [planes, ...parts], ({ tile, batch, row, column }) => {
       f.set(top, i32.mul(row, i32.const(grid.m)));
       f.set(left, i32.mul(column, i32.const(grid.m)));
       f.set(offset, pixelOffset(batch, top, left, c.outHeight, c.outWidth, pixel));
       f.set(at, i32.add(image, offset));
       const others = spec.epilogue ? inputsAt(spec.epilogue, inputs, offset, i32.const(0)) : [];
+      for (const numbers of chunk) {
+        f.if(i32.eq(tile, first), () => {
+          f.push(call(firstOutput, planes, ...parts, numbers, ...others));
+          f.push(call(clear, numbers, numbers, i32.const(spec.channels)));
+        });
+      }
       dispatch(f, row, heights, (h) =>
-        dispatch(f, column, widths, (w) => f.push(call(variants[h][w], planes, ...parts, at, ...others))),
+        dispatch(f, column, widths, (w) => f.push(call(variants[h][w], planes, ...parts, at, ...others, ...chunk))),
       );
     });
   });
 }
 
 const inputTypes = (spec: TileSpec) => (spec.epilogue?.inputs ?? []).map(() => 'i32' as const);
+
+const chunkTypes = (moments: boolean) => (moments ? ['i32' as const] : []);
 
 /** Repeats `body` for each group of channels of one tile: steps `panels` from panel to panel, `pixels` along a pixel. */
 function eachGroup(
@@ -337,6 +399,7 @@ function eachGroup(
 }
 
 interface TilePlace {
+  readonly tile: Local;
   readonly batch: Local;
   readonly row: Local;
   readonly column: Local;
@@ -358,7 +421,7 @@ function walk(
     f.set(column, i32.sub(tile, i32.mul(row, i32.const(grid.columns))));
     f.set(batch, i32.div_u(row, i32.const(grid.rows)));
     f.set(row, i32.sub(row, i32.mul(batch, i32.const(grid.rows))));
-    body({ batch, row, column });
+    body({ tile, batch, row, column });
     for (const panel of panels) f.inc(panel, PANEL * 4);
   });
 }

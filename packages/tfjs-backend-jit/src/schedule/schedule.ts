@@ -8,6 +8,7 @@ import type { Features, Recipe } from '../kernels/kernel.ts';
 import { loop } from '../kernels/loop.ts';
 import { type Fused, fuseEpilogues } from './epilogues.ts';
 import { buildLoop } from './loops.ts';
+import { type Moments, takeMoments } from './moments.ts';
 import { chooseRoots, sinks } from './roots.ts';
 
 /** One recipe over values in memory. */
@@ -30,7 +31,14 @@ export interface LoopGroup {
   readonly reads: Set<Value>;
 }
 
-export type Item = LoopGroup | { readonly kind: 'recipe'; readonly value: Value; readonly fused?: Fused };
+export type Item = LoopGroup | RecipeItem;
+
+export interface RecipeItem {
+  readonly kind: 'recipe';
+  readonly value: Value;
+  readonly fused?: Fused;
+  readonly moments?: Moments;
+}
 
 /** How far back a loop looks for another to join: joining moves it earlier, and what it makes lives longer. */
 const WINDOW = 12;
@@ -60,9 +68,9 @@ export function schedule(graph: Graph, features: Features, steady: ReadonlySet<V
       madeBy.set(value, place(value, items, madeBy, roots));
     }
   }
-  return fuseEpilogues(items, graph, roots).map((item) =>
+  return takeMoments(fuseEpilogues(items, graph, roots), roots).map((item) =>
     item.kind === 'recipe'
-      ? recipeTask(item.value, item.fused, results, features, steady)
+      ? recipeTask(item, results, features, steady)
       : loopTask(item, roots, features, steady, graph),
   );
 }
@@ -160,8 +168,7 @@ function readsOf(value: Value, roots: ReadonlySet<Value>): Set<Value> {
 }
 
 function recipeTask(
-  value: Value,
-  fused: Fused | undefined,
+  { value, fused, moments }: RecipeItem,
   results: ReadonlyMap<Value, readonly Value[]>,
   features: Features,
   steady: ReadonlySet<Value>,
@@ -175,11 +182,12 @@ function recipeTask(
   );
   const inputs = op.inputs.map(storageOf);
   const setting = { steady: inputs.map((input) => steady.has(input)) };
-  if (fused === undefined) return { recipe: op.build(features, setting), inputs, outputs, inPlace: [] };
+  const beside = moments ? [moments.sums, moments.squares] : [];
+  const more = { ...(fused && { epilogue: fused.epilogue }), ...(moments && { moments: true }) };
   return {
-    recipe: op.build(features, { ...setting, epilogue: fused.epilogue }),
-    inputs: [...inputs, ...fused.inputs],
-    outputs: [fused.made],
+    recipe: op.build(features, { ...setting, ...more }),
+    inputs: [...inputs, ...(fused?.inputs ?? [])],
+    outputs: [...(fused ? [fused.made] : outputs), ...beside],
     inPlace: [],
   };
 }
