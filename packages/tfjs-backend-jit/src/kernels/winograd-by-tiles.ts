@@ -55,7 +55,8 @@ function blockKernel(c: Convolution, grid: Grid, { block, epilogue, moments }: T
   const vBytes = align(rows * grid.n * vPlane);
   const mBytes = align(rows * grid.n * mPlane);
   const partBytes = align(partPlanes(grid, bands) * mPlane);
-  const ahead = planAhead(c, grid, block);
+  const strips = { inChannels, outChannels, features };
+  const ahead = planAhead(c, grid, block, touchedPerPlane(strips, block));
   const extras = epilogue?.inputs ?? [];
   const name = `winograd tiles ${describeConvolution(c, grid)}${describeOutcome({ epilogue, moments })}`;
   return {
@@ -100,10 +101,9 @@ function blockKernel(c: Convolution, grid: Grid, { block, epilogue, moments }: T
         if (ahead) {
           // Of the image what the block after the next reads, since two threads take turns, and of the output what this one
           // writes; both within their tensors.
-          const length = ahead.span + touchedPerPlane(shape, block);
-          f.set(touched, touchFrom(ahead, x, i32.add(first, i32.const(2 * block)), length));
+          f.set(touched, touchFrom(ahead, x, i32.add(first, i32.const(2 * block))));
           f.set(limit, i32.add(touched, i32.const(ahead.span)));
-          f.set(gap, i32.sub(touchFrom(ahead, y, first, length), touched));
+          f.set(gap, i32.sub(touchFrom(ahead, y, first), touched));
         }
         bands.forEach((band, b) => {
           f.push(call(images[b], x, first, count, v, zeros));

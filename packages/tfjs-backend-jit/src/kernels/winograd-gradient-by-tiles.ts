@@ -41,7 +41,10 @@ function rangeKernel(c: Convolution, grid: Grid, { range, block }: TileCuts, fea
   const rows = Math.max(...bands.map((band) => band.rows.length));
   const vBytes = align(rows * grid.n * planeBytes(block, inChannels));
   const dBytes = align(rows * grid.n * planeBytes(block, outChannels));
-  const ahead = planAhead(c, grid, block);
+  const channels = { inChannels, outChannels, planeIn: inChannels, planeOut: outChannels };
+  const shape = { grid, planeTiles: block, ...channels, stretch: block, features };
+  const strips = grid.planes * stripsPerPlane(shape);
+  const ahead = planAhead(c, grid, block, strips * LINE);
   const duBytes = align(grid.planes * planeBytes(inChannels, outChannels));
   const { count: pieces } = cut(grid.tiles, range);
   const name = `winograd filter gradient ${describeConvolution(c, grid)}`;
@@ -57,10 +60,7 @@ function rangeKernel(c: Convolution, grid: Grid, { range, block }: TileCuts, fea
       const tiles = { convolution: c, grid, planeTiles: block, features };
       const images = { ...tiles, planeChannels: inChannels, channels: inChannels };
       const gradients = { ...tiles, planeChannels: outChannels, channels: outChannels };
-      const channels = { inChannels, outChannels, planeIn: inChannels, planeOut: outChannels };
-      const shape = { grid, planeTiles: block, ...channels, stretch: block, features };
       // So many lines that a block touches all of the next one, but no more than are fetched at once.
-      const strips = grid.planes * stripsPerPlane(shape);
       const touched = ahead ? Math.min(Math.ceil(ahead.span / LINE / strips), MOST_LINES) : 0;
       const reduce = emitReduction(m, { ...shape, touched });
       const parts = bands.map((band) => ({
@@ -83,7 +83,7 @@ function rangeKernel(c: Convolution, grid: Grid, { range, block }: TileCuts, fea
         f.for(tile, from, to, block, () => {
           f.set(count, i32.sub(to, tile));
           f.if(i32.gt_u(count, i32.const(block)), () => f.set(count, i32.const(block)));
-          if (ahead) f.set(next, touchFrom(ahead, x, i32.add(tile, i32.const(block)), touched * strips * LINE));
+          if (ahead) f.set(next, touchFrom(ahead, x, i32.add(tile, i32.const(block))));
           for (const { band, image, gradient } of parts) {
             f.push(call(image, x, tile, count, v, zeros));
             f.push(call(gradient, d, tile, count, dy));

@@ -93,7 +93,10 @@ export function emitProducts(m: ModuleBuilder, spec: Products, rows: readonly [n
 }
 
 /** The most that `products` touches in one plane of `rows` tiles, in bytes of each stream. */
-export function touchedPerPlane({ inChannels, outChannels, features }: Products, rows: number): number {
+export function touchedPerPlane(
+  { inChannels, outChannels, features }: Pick<Products, 'inChannels' | 'outChannels' | 'features'>,
+  rows: number,
+): number {
   const strips = splitRows(rows).reduce((n, { count }) => n + count, 0) * halves(features).length;
   return (outChannels / PANEL) * strips * (inChannels / PANEL) * ROW;
 }
