@@ -1,6 +1,6 @@
 /** ONNX as one of the formats of `residual export`. */
 
-import { openSimulated } from '../../quantize/simulate.ts';
+import { openQuantized } from '../../quantize/simulate.ts';
 import type { Precision } from '../artefact.ts';
 import { type ExportFormat, stemFor } from '../format.ts';
 import { inferenceGraph } from '../graph/from-model.ts';
@@ -41,7 +41,7 @@ export const onnxFormat: ExportFormat = {
   read: ([file]) => {
     if (!file) throw new Error('internal: there is no file');
     const { graph, quantization } = raiseOnnx(decodeOnnx(file.bytes, file.path), file.path);
-    return quantization ? openSimulated(graph, quantization) : openGraph(graph);
+    return quantization ? openQuantized(graph, quantization) : openGraph(graph);
   },
   async open([file]) {
     if (!file) throw new Error('internal: there is no file');
