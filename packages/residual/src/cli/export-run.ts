@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { closeSplits, type Dataset, type Splits } from '../data/dataset.ts';
 import { count } from '../evaluate/report-format.ts';
 import type { Precision } from '../export/artefact.ts';
-import type { ExportFile, ExportFormat, ExportRequest } from '../export/format.ts';
+import type { ExportFile, ExportFormat, ExportInput, ExportRequest } from '../export/format.ts';
 import { formats } from '../export/formats.ts';
 import { type Answers, accuracyOf, agreementOf, answersOf, picturesOf, runningModel } from '../export/measure.ts';
 import type { QuantizationProfile } from '../export/onnx/placement.ts';
@@ -102,7 +102,7 @@ function requestFor({ model, info }: LoadedRun, { precision, profile }: Wanted, 
     postTraining: postTrainingOf(values),
     ...(profile === undefined ? {} : { profile }),
     softmax: (values.softmax ?? 'keep') as ExportRequest['softmax'],
-    input: (values.input ?? 'float32') as ExportRequest['input'],
+    input: (values.input ?? 'float32') as ExportInput,
     ...(values.layout === undefined ? {} : { layout: values.layout as NonNullable<ExportRequest['layout']> }),
     ...(values.opset === undefined ? {} : { opset: values.opset }),
     ...(values.edges === undefined ? {} : { edges: values.edges as NonNullable<ExportRequest['edges']> }),
@@ -261,7 +261,7 @@ function refusalOf(
       `they can with ${can.join(', ')}`,
     );
   }
-  const { inputs = ['float32', 'uint8'] } = format;
+  const { inputs } = format;
   if (input !== undefined && !inputs.some((one) => one === input)) {
     return new UsageError(`${format.title} files cannot take --input ${input}`, `they can take ${inputs.join(', ')}`);
   }
