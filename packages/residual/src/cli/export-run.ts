@@ -18,8 +18,7 @@ import { explainLayers, explainSensitivity } from './explain-file.ts';
 import type { exportOptions } from './export.ts';
 import { checkIntegerOptions, checkKeptFloat, graphOf, postTrainingOf } from './export-quantize.ts';
 import { type ExportRow, exportJson, exportLines } from './export-text.ts';
-import { interruptible } from './interrupt.ts';
-import { LiveLine } from './live-line.ts';
+import { liveWork } from './live-work.ts';
 import { type LoadedRun, loadRun } from './load-run.ts';
 import { nearest } from './nearest.ts';
 import { version } from './program.ts';
@@ -44,13 +43,10 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
   const calibrated = wanted.some(({ precision }) => precision === 'int8');
   const data = values.proof === false && !calibrated ? undefined : await openData(run, values);
   const held = values.proof === false ? undefined : data;
-  const line = new LiveLine(process.stderr);
-  return interruptible(
-    line,
-    async (signal) => {
-      const say = (text: string) => {
-        if (values.quiet !== true && line.isTerminal) line.update(() => text);
-      };
+  return liveWork(
+    values,
+    async ({ signal, show, clear }) => {
+      const say = (text: string) => show(() => text);
       const measure = (file: RunningFile, name: string, dataset: Dataset) =>
         answersOf(file, picturesOf(dataset), {
           signal,
@@ -82,7 +78,7 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
         }
         rows.push(row);
       }
-      line.clear();
+      clear();
       const report = { folder: out, rows, original: answers && originalRow(original, answers), images: held?.split };
       const style = styleOf(process.stdout);
       if (values.json === true) process.stdout.write(`${JSON.stringify({ run: run.folder, ...exportJson(report) })}\n`);
