@@ -168,6 +168,7 @@ export type { LayerRates } from './train/layer-rates.ts';
 export { layerRates } from './train/layer-rates.ts';
 export type { LearningRateRange, LearningRateRangeOptions, RangePoint } from './train/learning-rate-range.ts';
 export { learningRateRange } from './train/learning-rate-range.ts';
+export type { TrainResult } from './train/loop.ts';
 export type { ClassWeights, Loss, LossOptions } from './train/losses.ts';
 export {
   balancedWeights,
@@ -196,7 +197,6 @@ export {
 } from './train/schedules.ts';
 export type { SGD, SgdOptions } from './train/sgd.ts';
 export { sgd } from './train/sgd.ts';
-export type { TrainResult } from './train/train.ts';
 export { train } from './train/train.ts';
 export type { UnfreezeStage } from './train/unfreezing.ts';
 export type { Builder } from './weights/builder.ts';

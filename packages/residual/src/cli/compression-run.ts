@@ -5,7 +5,6 @@ import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { loadRecipe, runRecipeFile } from '../recipe/library.ts';
 import type { Override } from '../recipe/overrides.ts';
-import { networkOfWeights } from '../recipe/pretrained-network.ts';
 import type { Recipe } from '../recipe/schema.ts';
 import type { Values } from './command.ts';
 import { runsFolder } from './defaults.ts';
@@ -13,6 +12,7 @@ import type { fineTuningOptions } from './fine-tuning-options.ts';
 import { overridesOf } from './recipe-options.ts';
 import { newRunFolder, runName } from './run-folders.ts';
 import { makePlan, noImages, type RunPlan } from './run-plan.ts';
+import { trainingOn } from './train-on.ts';
 import type { Job } from './train-run.ts';
 
 type FineTuningValues = Values<typeof fineTuningOptions>;
@@ -34,8 +34,7 @@ export function folderFor({ folder }: Origin, what: string, values: FineTuningVa
 }
 
 /**
- * A new run that fine-tunes some weights as the origin was trained, but shorter, at a smaller rate, at one size, and
- * without averages: these would mix in weights that do not keep the rule.
+ * A new run that fine-tunes some weights as the origin was trained, but shorter and at a smaller rate.
  *
  * @param weights the folder of a saved model
  * @param rule keys of the recipe, as `prune.sparsity`
@@ -52,28 +51,18 @@ export async function compressionJob(
   const source = values.data ?? before?.data.source;
   if (source === undefined) throw noImages(origin.folder);
   const recipe = existsSync(join(origin.folder, runRecipeFile)) ? origin.folder : 'finetune';
-  const keys: Readonly<Record<string, Override['value']>> = {
-    'model.weights': resolve(weights),
-    'model.freeze': 'none',
-    'model.batchNorm': 'follow',
-    'data.normalize': 'weights',
-    'training.epochs': EPOCHS,
-    'training.resolution': [],
-    'training.unfreeze': [],
-    'training.earlyStopping': 0,
-    'ema.decay': 0,
-    'lookahead.every': 0,
-    'optimizer.layerDecay': 1,
-    'optimizer.headFactor': 1,
-    schedule: { name: 'cosine', warmup: '5%' },
-    prune: { sparsity: 0 },
-    cluster: { clusters: 0 },
-    ...rule,
-  };
-  const base: Override[] = [
-    ...(await networkOfWeights(weights)),
-    ...Object.entries(keys).map(([key, value]) => ({ key, value, origin: 'residual' })),
-  ];
+  const base = await trainingOn(
+    weights,
+    [
+      ['model.batchNorm', 'follow'],
+      ['training.epochs', EPOCHS],
+      ['schedule', { name: 'cosine', warmup: '5%' }],
+      ['prune', { sparsity: 0 }],
+      ['cluster', { clusters: 0 }],
+      ...Object.entries(rule),
+    ],
+    'residual',
+  );
   const { recipe: known } = await loadRecipe(recipe, [...base, ...overridesOf(values)]);
   const chosen = { ...values, name: basename(folder) };
   const plan = await makePlan(source, chosen, runName, { recipe, overrides: [...base, ...slower(known)] });

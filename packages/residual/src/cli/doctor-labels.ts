@@ -15,8 +15,7 @@ import { writeAside } from '../models/files.ts';
 import { startBackend } from './backend.ts';
 import { CommandError } from './command.ts';
 import type { DoctorValues } from './doctor-run.ts';
-import { interruptible } from './interrupt.ts';
-import { LiveLine } from './live-line.ts';
+import { liveWork } from './live-work.ts';
 import { loadRun } from './load-run.ts';
 import { invocation, quoted } from './program.ts';
 import { drawBar } from './progress.ts';
@@ -25,7 +24,6 @@ import { dataOptions, type RunPlan, readPlan } from './run-plan.ts';
 import { type Style, styleOf } from './style.ts';
 
 export async function doctorLabels(typed: string, values: DoctorValues): Promise<number> {
-  const line = new LiveLine(process.stderr);
   const style = styleOf(process.stderr);
   const folder = await findRun(typed);
   const plan = await readPlan(folder);
@@ -34,23 +32,22 @@ export async function doctorLabels(typed: string, values: DoctorValues): Promise
   // The folds take all that is not the test; the model's own held-out images must be those of its training.
   const held = values['held-out'] === true;
   const splits = await openData(plan.data.source, held ? dataOptions(plan) : { ...dataOptions(plan), validation: 0 });
-  return interruptible(
-    line,
-    async (signal) => {
+  return liveWork(
+    values,
+    async ({ signal, report, clear }) => {
       const began = performance.now();
       const show = (done: number, text: string) => {
-        if (values.quiet === true) return;
         const left = (performance.now() - began) * (1 / Math.max(done, 1e-3) - 1);
-        line.update(() => {
+        report((width) => {
           const end = `${text}  ${done > 0.02 ? `${clock(left / 1000)} left` : ''}`;
-          return `${drawBar(done, Math.max(8, Math.min(40, line.width - end.length - 2)), style)}  ${end}`;
+          return `${drawBar(done, Math.max(8, Math.min(40, width - end.length - 2)), style)}  ${end}`;
         });
       };
       const parts = held
         ? await heldOutParts(typed, splits, values, signal, show)
         : await outOfFoldParts(plan, splits, values, signal, show);
       const reviewed = reviewParts(parts);
-      line.clear();
+      clear();
       const { folds = 4, repeats = 1 } = values;
       const how = held
         ? "The probabilities are those of the run's own model for images that it did not learn."

@@ -12,8 +12,7 @@ import { writeAside } from '../models/files.ts';
 import type { Values } from './command.ts';
 import { defaultData, runsFolder } from './defaults.ts';
 import type { doctorOptions } from './doctor.ts';
-import { interruptible } from './interrupt.ts';
-import { LiveLine } from './live-line.ts';
+import { liveWork } from './live-work.ts';
 import { drawBar } from './progress.ts';
 import { type Style, styleOf } from './style.ts';
 
@@ -32,21 +31,18 @@ function isRun(typed: string): boolean {
 }
 
 async function doctorData(typed: string, values: DoctorValues): Promise<number> {
-  const line = new LiveLine(process.stderr);
   const style = styleOf(process.stderr);
   const { validation, seed = 1, workers } = values;
   const splits = await openData(typed, { seed, ...(validation === undefined ? {} : { validation }) });
-  return interruptible(
-    line,
-    async (signal) => {
+  return liveWork(
+    values,
+    async ({ signal, report, clear }) => {
       const diagnosis = await diagnose(splits, {
         signal,
         ...(workers === undefined ? {} : { workers }),
-        onProgress: (done, total) => {
-          if (values.quiet !== true) line.update(() => progressText(done, total, line.width, style));
-        },
+        onProgress: (done, total) => report((width) => progressText(done, total, width, style)),
       });
-      line.clear();
+      clear();
       const folder = values.out ?? join('doctor', basename(resolve(typed)));
       const page = join(folder, 'doctor.html');
       await writeAside(page, [await dataPage(diagnosis, splits, new Date())]);

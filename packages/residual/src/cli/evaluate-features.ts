@@ -10,8 +10,7 @@ import { extractFeatures, type Features } from '../train/features/extract.ts';
 import { CommandError } from './command.ts';
 import type { EvaluateValues } from './evaluate-run.ts';
 import type { SplitName } from './evaluation-data.ts';
-import { interruptible } from './interrupt.ts';
-import { LiveLine } from './live-line.ts';
+import { liveWork } from './live-work.ts';
 import type { LoadedRun } from './load-run.ts';
 import { styleOf } from './style.ts';
 
@@ -28,23 +27,19 @@ export async function evaluateFeatures(
       'name others: --split validation',
     );
   }
-  const line = new LiveLine(process.stderr);
-  return interruptible(
-    line,
-    async (signal) => {
+  return liveWork(
+    values,
+    async ({ signal, show, clear }) => {
       const featuresOf = (dataset: Splits['train'], what: string): Promise<Features> =>
         extractFeatures(model, dataset, {
           preprocessing: info.preprocessing,
           batchSize: values.batch ?? 64,
           signal,
-          onProgress: (done, total) => {
-            if (values.quiet === true || !line.isTerminal) return;
-            line.update(() => `features of ${count(done)} of ${count(total)} ${what} images`);
-          },
+          onProgress: (done, total) => show(() => `features of ${count(done)} of ${count(total)} ${what} images`),
         });
       const known = await featuresOf(splits.train, 'training');
       const given = await featuresOf(asked, split);
-      line.clear();
+      clear();
       const classes = splits.classes.length;
       const results: (readonly [name: string, scores: Scores])[] = [];
       if (values.knn !== undefined) {

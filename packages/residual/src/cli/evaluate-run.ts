@@ -10,8 +10,7 @@ import type { evaluateOptions } from './evaluate.ts';
 import { evaluateFeatures } from './evaluate-features.ts';
 import { checkClasses, choosePart, openFor } from './evaluation-data.ts';
 import { evaluationJson, evaluationLines } from './evaluation-text.ts';
-import { interruptible } from './interrupt.ts';
-import { LiveLine } from './live-line.ts';
+import { liveWork } from './live-work.ts';
 import { loadRun } from './load-run.ts';
 import { writeRunReport } from './run-report.ts';
 import { styleOf } from './style.ts';
@@ -19,7 +18,6 @@ import { styleOf } from './style.ts';
 export type EvaluateValues = Values<typeof evaluateOptions>;
 
 export async function evaluate([typed = '']: readonly string[], values: EvaluateValues): Promise<number> {
-  const line = new LiveLine(process.stderr);
   const backend = await startBackend(values);
   const run = await loadRun(typed);
   const { folder, model, info, plan } = run;
@@ -28,9 +26,9 @@ export async function evaluate([typed = '']: readonly string[], values: Evaluate
   const [split, dataset] = choosePart(splits, values.split);
   if (known) return evaluateFeatures(run, splits, split, values);
   checkClasses(info, dataset);
-  return interruptible(
-    line,
-    async (signal) => {
+  return liveWork(
+    values,
+    async ({ signal, show, clear }) => {
       const evaluation = await evaluateModel(model, dataset, {
         preprocessing: info.preprocessing,
         batchSize: values.batch ?? 64,
@@ -42,13 +40,9 @@ export async function evaluate([typed = '']: readonly string[], values: Evaluate
           ? { calibrateOn: splits.validation }
           : {}),
         signal,
-        onProgress: (done, total) => {
-          if (values.quiet !== true && line.isTerminal) {
-            line.update(() => `evaluating ${count(done)} of ${count(total)} images`);
-          }
-        },
+        onProgress: (done, total) => show(() => `evaluating ${count(done)} of ${count(total)} images`),
       });
-      line.clear();
+      clear();
       const own = values.data === undefined && split === 'test';
       const file = values.report ?? join(folder, own ? 'report.html' : `report-${split}.html`);
       const report = await writeRunReport({

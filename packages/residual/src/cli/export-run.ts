@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { closeSplits, type Dataset, type Splits } from '../data/dataset.ts';
 import { count } from '../evaluate/report-format.ts';
 import type { Precision } from '../export/artefact.ts';
-import type { ExportFile, ExportFormat, ExportRequest } from '../export/format.ts';
+import type { ExportFile, ExportFormat, ExportInput, ExportRequest } from '../export/format.ts';
 import { formats } from '../export/formats.ts';
 import { type Answers, accuracyOf, agreementOf, answersOf, picturesOf, runningModel } from '../export/measure.ts';
 import type { QuantizationProfile } from '../export/onnx/placement.ts';
@@ -18,8 +18,7 @@ import { explainLayers, explainSensitivity } from './explain-file.ts';
 import type { exportOptions } from './export.ts';
 import { checkIntegerOptions, checkKeptFloat, graphOf, postTrainingOf } from './export-quantize.ts';
 import { type ExportRow, exportJson, exportLines } from './export-text.ts';
-import { interruptible } from './interrupt.ts';
-import { LiveLine } from './live-line.ts';
+import { liveWork } from './live-work.ts';
 import { type LoadedRun, loadRun } from './load-run.ts';
 import { nearest } from './nearest.ts';
 import { version } from './program.ts';
@@ -44,13 +43,10 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
   const calibrated = wanted.some(({ precision }) => precision === 'int8');
   const data = values.proof === false && !calibrated ? undefined : await openData(run, values);
   const held = values.proof === false ? undefined : data;
-  const line = new LiveLine(process.stderr);
-  return interruptible(
-    line,
-    async (signal) => {
-      const say = (text: string) => {
-        if (values.quiet !== true && line.isTerminal) line.update(() => text);
-      };
+  return liveWork(
+    values,
+    async ({ signal, show, clear }) => {
+      const say = (text: string) => show(() => text);
       const measure = (file: RunningFile, name: string, dataset: Dataset) =>
         answersOf(file, picturesOf(dataset), {
           signal,
@@ -82,7 +78,7 @@ export async function exportRun([typed = '']: readonly string[], values: ExportV
         }
         rows.push(row);
       }
-      line.clear();
+      clear();
       const report = { folder: out, rows, original: answers && originalRow(original, answers), images: held?.split };
       const style = styleOf(process.stdout);
       if (values.json === true) process.stdout.write(`${JSON.stringify({ run: run.folder, ...exportJson(report) })}\n`);
@@ -102,7 +98,7 @@ function requestFor({ model, info }: LoadedRun, { precision, profile }: Wanted, 
     postTraining: postTrainingOf(values),
     ...(profile === undefined ? {} : { profile }),
     softmax: (values.softmax ?? 'keep') as ExportRequest['softmax'],
-    input: (values.input ?? 'float32') as ExportRequest['input'],
+    input: (values.input ?? 'float32') as ExportInput,
     ...(values.layout === undefined ? {} : { layout: values.layout as NonNullable<ExportRequest['layout']> }),
     ...(values.opset === undefined ? {} : { opset: values.opset }),
     ...(values.edges === undefined ? {} : { edges: values.edges as NonNullable<ExportRequest['edges']> }),
@@ -261,7 +257,7 @@ function refusalOf(
       `they can with ${can.join(', ')}`,
     );
   }
-  const { inputs = ['float32', 'uint8'] } = format;
+  const { inputs } = format;
   if (input !== undefined && !inputs.some((one) => one === input)) {
     return new UsageError(`${format.title} files cannot take --input ${input}`, `they can take ${inputs.join(', ')}`);
   }

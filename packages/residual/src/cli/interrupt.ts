@@ -35,28 +35,3 @@ export function catchInterrupt(first: () => void, second: () => void): Interrupt
     },
   };
 }
-
-/**
- * Runs work that shows its progress on `line`, and gives its exit code: `interruptedCode` where a signal ended it. The line
- * is gone before `afterwards`, which lets go of what the work used, however it ended.
- *
- * @param work gets the signal that the first Ctrl-C aborts
- */
-export async function interruptible(
-  line: { clear(): void },
-  work: (signal: AbortSignal) => Promise<number>,
-  afterwards: () => void | Promise<void>,
-): Promise<number> {
-  const clear = () => line.clear();
-  const { signal, release } = catchInterrupt(clear, clear);
-  try {
-    return await work(signal);
-  } catch (error) {
-    if (signal.aborted && error === signal.reason) return interruptedCode;
-    throw error;
-  } finally {
-    clear();
-    release();
-    await afterwards();
-  }
-}

@@ -3,8 +3,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { runRecipeFile } from '../recipe/library.ts';
-import type { Override } from '../recipe/overrides.ts';
-import { networkOfWeights } from '../recipe/pretrained-network.ts';
 import { CommandError, type Values } from './command.ts';
 import { runsFolder } from './defaults.ts';
 import { invocation, quoted } from './program.ts';
@@ -12,6 +10,7 @@ import type { quantizeOptions } from './quantize.ts';
 import type { QuantizePlan } from './quantize-plan.ts';
 import { findRun, newRunFolder } from './run-folders.ts';
 import { makePlan, noImages, readPlan } from './run-plan.ts';
+import { type Keys, trainingOn } from './train-on.ts';
 import { type Job, runJob } from './train-run.ts';
 
 export type QuantizeValues = Values<typeof quantizeOptions>;
@@ -37,7 +36,8 @@ export async function jobOf(typed: string, values: QuantizeValues): Promise<Job>
   const source = values.data ?? known?.data.source;
   if (source === undefined) throw noImages(from);
   const own = known !== undefined && values.data === undefined && values.recipe === undefined;
-  const overrides = own ? gentle(from) : await forNetwork(from, values.recipe === undefined);
+  const keys = [...about, ...(own ? gentle : values.recipe === undefined ? steps : [])];
+  const overrides = await trainingOn(from, keys, 'residual quantize', values.recipe !== undefined);
   const base = { recipe: own ? join(from, runRecipeFile) : 'finetune', overrides };
   const bits = values.bits ?? 8;
   const plan = await makePlan(source, values, () => `${basename(from)}-int${bits}`, base);
@@ -65,43 +65,21 @@ export async function jobOf(typed: string, values: QuantizeValues): Promise<Job>
   };
 }
 
-function override(key: string, value: Override['value']): Override {
-  return { key, value, origin: 'residual quantize' };
-}
+const about: Keys = [
+  ['about', 'trained on with the rounding of integers'],
+  ['training.cacheFeatures', false],
+];
 
-/** The run's own recipe, without what belongs to a beginning, and with small steps. */
-function gentle(from: string): Override[] {
-  const sgd = { name: 'sgd', learningRate: 0.005, momentum: 0.9, nesterov: true, weightDecay: 5e-4, decay: 'kernels' };
-  return [
-    ...start(from),
-    // Away first: what else it said of the optimizer was meant for larger steps.
-    override('optimizer', null),
-    override('optimizer', sgd),
-    override('schedule', { name: 'cosine', warmup: 0 }),
-    override('training.epochs', 4),
-    override('training.earlyStopping', 0),
-    override('training.resolution', []),
-    override('training.unfreeze', []),
-    override('ema', null),
-    override('lookahead', null),
-  ];
-}
+const steps: Keys = [
+  ['optimizer.learningRate', 0.005],
+  ['training.epochs', 4],
+];
 
-/** A recipe that says nothing of the network gets it from the weights. */
-async function forNetwork(from: string, isDefault: boolean): Promise<Override[]> {
-  const own = isDefault ? [override('optimizer.headFactor', 1), override('optimizer.layerDecay', 1), ...steps] : [];
-  return [...(await networkOfWeights(from)), ...start(from), ...own];
-}
-
-const steps = [override('optimizer.learningRate', 0.005), override('training.epochs', 4)];
-
-/** All of the network learns, from what the run had learned, on pictures as it saw them. */
-function start(from: string): Override[] {
-  return [
-    override('about', 'trained on with the rounding of integers'),
-    override('model.weights', from),
-    override('model.freeze', 'none'),
-    override('data.normalize', 'weights'),
-    override('training.cacheFeatures', false),
-  ];
-}
+/** What belongs to a beginning makes room for small steps. */
+const gentle: Keys = [
+  // Away first: what else the run's recipe said of the optimizer was meant for larger steps.
+  ['optimizer', null],
+  ['optimizer', { name: 'sgd', momentum: 0.9, nesterov: true, weightDecay: 5e-4, decay: 'kernels' }],
+  ['schedule', { name: 'cosine', warmup: 0 }],
+  ...steps,
+];

@@ -1,5 +1,6 @@
 /** The work of `residual serve`: names for the models, a server for them, and its orderly end. */
 
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
@@ -126,14 +127,32 @@ async function readTokens(file: string | undefined): Promise<string[]> {
   return tokens;
 }
 
-async function readTls({ 'tls-cert': cert, 'tls-key': key }: ServeValues) {
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined || key === undefined) {
+/** @throws UsageError, CommandError for one without the other, and files that hold something else or do not go together */
+async function readTls({ 'tls-cert': certFile, 'tls-key': keyFile }: ServeValues) {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined) {
     throw new UsageError(
-      `--tls-${cert === undefined ? 'cert' : 'key'} is missing: HTTPS needs both --tls-cert and --tls-key`,
+      `--tls-${certFile === undefined ? 'cert' : 'key'} is missing: HTTPS needs both --tls-cert and --tls-key`,
     );
   }
-  return { cert: await readFile(cert), key: await readFile(key) };
+  const [cert, key] = [await readFile(certFile), await readFile(keyFile)];
+  const certificate = parsed(`${certFile}: holds no certificate (PEM)`, () => new X509Certificate(cert));
+  const privateKey = parsed(`${keyFile}: holds no private key (PEM) that needs no passphrase`, () =>
+    createPrivateKey(key),
+  );
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw new CommandError(`${keyFile}: is not the key of the certificate in ${certFile}`);
+  }
+  return { cert, key };
+}
+
+function parsed<T>(otherwise: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch {
+    // What OpenSSL says of it (`DECODER routines::unsupported`) helps nobody.
+    throw new CommandError(otherwise);
+  }
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {

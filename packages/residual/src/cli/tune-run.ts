@@ -13,7 +13,7 @@ import type { Recipe } from '../recipe/schema.ts';
 import { recipeText } from '../recipe/write.ts';
 import { rungsOf } from '../tune/halving.ts';
 import { Journal, type SearchRecord } from '../tune/journal.ts';
-import { shortKey, trialRows, tunePage } from '../tune/page.ts';
+import { shortKey, trialCells, trialRows, tunePage } from '../tune/page.ts';
 import { sample } from '../tune/sampler.ts';
 import { type Dimension, dimensionOf, parseDimension, valueText } from '../tune/space.ts';
 import { tune as runTune, type TuneResult, trialRecipe } from '../tune/tune.ts';
@@ -200,14 +200,7 @@ function tableOf(result: TuneResult, style: Style): string[] {
     { title: 'loss', ...right },
     { title: '' },
   ];
-  const rows = trialRows(result).map(({ trial, values, epochs, accuracy, loss, note }) => [
-    String(trial),
-    ...keys.map((key) => valueText(values[key])),
-    String(epochs),
-    accuracy === undefined ? '–' : percent(accuracy, 2),
-    loss === undefined ? '–' : plain(Number(loss.toPrecision(4))),
-    note,
-  ]);
+  const rows = trialRows(result).map((row) => trialCells(row, keys));
   return tableLines(head, rows, style);
 }
 

@@ -16,9 +16,8 @@ import { atMost, checkClasses, choosePart, imagesText, openAs } from './evaluati
 import { explainLayers } from './explain-file.ts';
 import { type ExportRow, measuredLines, rowJson } from './export-text.ts';
 import { formatOf, readExport } from './exported-files.ts';
-import { interruptible } from './interrupt.ts';
 import { layersLines } from './layers-text.ts';
-import { LiveLine } from './live-line.ts';
+import { liveWork } from './live-work.ts';
 import { type LoadedRun, loadRun } from './load-run.ts';
 import { styleOf } from './style.ts';
 import type { verifyOptions } from './verify.ts';
@@ -38,18 +37,13 @@ export async function verify(
   const splits = await openAs(file.info.preprocessing, data, values.split === 'validation');
   const [part, whole] = choosePart(splits, values.split);
   const dataset = atMost(whole, values.images);
-  const line = new LiveLine(process.stderr);
-  return interruptible(
-    line,
-    async (signal) => {
+  return liveWork(
+    values,
+    async ({ signal, show, clear }) => {
       const measure = (one: RunningFile, name: string) =>
         answersOf(one, picturesOf(dataset), {
           signal,
-          onProgress: (done, total) => {
-            if (values.quiet !== true && line.isTerminal) {
-              line.update(() => `running ${name}: ${count(done)} of ${count(total)} images`);
-            }
-          },
+          onProgress: (done, total) => show(() => `running ${name}: ${count(done)} of ${count(total)} images`),
         });
       checkClasses(file.info, dataset);
       if (run) checkSame(file, run.info.classes, path);
@@ -80,9 +74,7 @@ export async function verify(
         run && values.layers === true
           ? await explainLayers(format, files, await sourceOf(run, file, format, files), dataset, {
               signal,
-              say: (text) => {
-                if (values.quiet !== true && line.isTerminal) line.update(() => text);
-              },
+              say: (text) => show(() => text),
             })
           : undefined;
       rows.push({
@@ -91,7 +83,7 @@ export async function verify(
         ...{ latency: answers.latency, runtime: file.runtime, objections: against },
         ...(layers && { layers }),
       });
-      line.clear();
+      clear();
       const measuredOn = imagesText(dataset, part);
       if (values.json === true) {
         process.stdout.write(`${JSON.stringify({ measuredOn, files: rows.map(rowJson) })}\n`);

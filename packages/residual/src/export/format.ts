@@ -13,15 +13,25 @@ import type { FormatName } from './names.ts';
 import type { QuantizationProfile } from './onnx/placement.ts';
 import type { RunningFile, RunningValues } from './runtime.ts';
 
+/**
+ * What a file takes: normalised float32 numbers, or pictures of bytes, whose normalisation is part of the file.
+ * `picture`: bytes of pictures of any size, which the file resizes and cuts too.
+ */
+export type ExportInput = 'float32' | 'uint8' | 'picture';
+
+/** What files hold whose runtime has no arithmetic of integers. */
+export const floatPrecisions = ['float32', 'float16', 'dynamic'] as const satisfies readonly Precision[];
+
+/** What files take that do not resize. */
+export const plainInputs = ['float32', 'uint8'] as const satisfies readonly ExportInput[];
+
 export interface ExportRequest {
   readonly model: LayersModel;
   readonly info: ModelInfo;
   readonly precision: Precision;
   /** The softmax at the end: as the model has it, left out, or there in any case. */
   readonly softmax: 'keep' | 'drop' | 'add';
-  /** What the file takes: normalised float32 numbers, or pictures of bytes, whose normalisation is part of the file.
-   * `picture`: bytes of pictures of any size, which the file resizes and cuts too. */
-  readonly input: 'float32' | 'uint8' | 'picture';
+  readonly input: ExportInput;
   /** Of the input. Default: what is usual for the format. */
   readonly layout?: Layout;
   /** Of ONNX. Default 17. */
@@ -60,8 +70,8 @@ export interface ExportFormat {
   readonly nearest?: Readonly<Partial<Record<Precision, Precision>>>;
   /** Of the input. */
   readonly layouts: readonly Layout[];
-  /** What the input can be. Default: `float32` and `uint8`. */
-  readonly inputs?: readonly ExportRequest['input'][];
+  /** What the input can be. */
+  readonly inputs: readonly ExportInput[];
   /** The name of the file, or of the folder that holds the files, in the folder of the export: e.g. `model.onnx`. */
   target(precision: Precision, profile?: QuantizationProfile): string;
   /** @throws ModelError for what the format cannot hold */
@@ -98,7 +108,15 @@ export function folderFor(format: FormatName, precision: Precision): string {
   return precision === 'float32' ? format : `${format}-${precision}`;
 }
 
-/** @throws ModelError where a format's files cannot take pictures of any size */
-export function checkInput(title: string, input: ExportRequest['input']): asserts input is 'float32' | 'uint8' {
-  if (input === 'picture') throw new ModelError(`${title}: input must be float32 or uint8, received picture`);
+/**
+ * @param what e.g. `TFLite: input`
+ * @throws ModelError where a format has no such files
+ */
+export function checkChoice<Choice extends string>(
+  what: string,
+  choices: readonly Choice[],
+  received: string,
+): asserts received is Choice {
+  if (choices.some((one) => one === received)) return;
+  throw new ModelError(`${what} must be ${choices.join(' or ')}, received ${received}`);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { dequantizeValues, parametersOf, quantizeValues, roundAway } from './parameters.ts';
+import { dequantizeValues, parametersOf, quantizeValues, roundAway, roundEven } from './parameters.ts';
 
 test('a range fills the integers, and 0 is exactly one of them', () => {
   assert.deepEqual(parametersOf({ min: 0, max: 255 }), { scale: 1, zeroPoint: -128 });
@@ -26,4 +26,9 @@ test('no number of the range is further from its integer than half a step', () =
 
 test('halves are rounded away from 0', () => {
   assert.deepEqual([0.5, 1.5, -0.5, -1.5, 2.4, -2.6].map(roundAway), [1, 2, -1, -2, 2, -3]);
+});
+
+test('or to the even neighbour', () => {
+  const rounded = [0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 2.4, -2.6].map((value) => roundEven(value) + 0);
+  assert.deepEqual(rounded, [0, 2, 2, 0, -2, -2, 2, -3]);
 });

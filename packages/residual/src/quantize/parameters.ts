@@ -33,6 +33,12 @@ export interface Quantization {
   readonly biases: Readonly<Record<string, Int32Array>>;
   /** Nodes that go on computing in floats. */
   readonly float: ReadonlySet<string>;
+  /**
+   * By whose rules it is computed. `tflite`, the default: halves away from zero, and a value is rounded where a node of
+   * integers makes or reads it. `onnx`: halves to even, and all of `values` are rounded and no other, as a file with
+   * QuantizeLinear and DequantizeLinear says itself.
+   */
+  readonly rules?: 'tflite' | 'onnx';
 }
 
 export interface ActivationOptions {
@@ -78,6 +84,13 @@ export function dequantizeValues(values: Int8Array, { scale, zeroPoint }: Affine
 /** Halves away from zero, as C's `round` and TensorFlow do. */
 export function roundAway(value: number): number {
   return value < 0 ? 0 - Math.floor(0.5 - value) : Math.floor(value + 0.5);
+}
+
+/** Halves to the even neighbour, as ONNX does. */
+export function roundEven(value: number): number {
+  const down = Math.floor(value);
+  if (value - down !== 0.5) return Math.round(value);
+  return down % 2 === 0 ? down : down + 1;
 }
 
 export function clamp(value: number, low: number, high: number): number {

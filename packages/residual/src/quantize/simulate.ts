@@ -18,17 +18,20 @@ export function openQuantized(graph: InferenceGraph, quantization: Quantization)
   return openIntegers(graph, quantization) ?? openSimulated(graph, quantization);
 }
 
-/** Opens the graph with rounded weights, biases and values. Values that only layers in floats make stay as they are. */
+/** Opens the graph with rounded weights, biases and values. Of values, those are rounded that the quantization's `rules`
+ *  say; halves go to even. */
 export function openSimulated(graph: InferenceGraph, quantization: Quantization): RunningGraph {
   const rounded: InferenceGraph = {
     ...graph,
     nodes: graph.nodes.map((node) => roundedNode(graph, node, quantization)),
   };
   const integers = new Set(
-    graph.nodes
-      .filter(({ name }) => !quantization.float.has(name))
-      // What an integer layer reads is rounded too, whoever made it; here for all of its readers alike.
-      .flatMap(({ inputs, output }) => [...inputs, output]),
+    quantization.rules === 'onnx'
+      ? Object.keys(quantization.values)
+      : graph.nodes
+          .filter(({ name }) => !quantization.float.has(name))
+          // What an integer layer reads is rounded too, whoever made it; here for all of its readers alike.
+          .flatMap(({ inputs, output }) => [...inputs, output]),
   );
   return openGraph(rounded, {
     each: (name, value) => (integers.has(name) ? roundTo(value, quantization.values[name]) : value),

@@ -3,8 +3,9 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Splits } from '../data/dataset.ts';
 import { openData } from '../data/node/open.ts';
+import type { TrainResult } from '../train/loop.ts';
 import type { TrainOptions } from '../train/options.ts';
-import { type TrainResult, train } from '../train/train.ts';
+import { train } from '../train/train.ts';
 import { dataOptionsOf, modelOf, trainOptionsOf } from './build.ts';
 import { loadRecipe } from './library.ts';
 import type { Override } from './overrides.ts';

@@ -57,6 +57,21 @@ export function trialRows({ search, trials, results, best }: Shown): readonly Tr
   });
 }
 
+/** A row's cells in words, in the order of the table's columns; `keys` are those of the space. */
+export function trialCells(
+  { trial, values, epochs, accuracy, loss, note }: TrialRow,
+  keys: readonly string[],
+): readonly string[] {
+  return [
+    String(trial),
+    ...keys.map((key) => valueText(values[key])),
+    String(epochs),
+    accuracy === undefined ? '–' : percent(accuracy, 2),
+    loss === undefined ? '–' : plain(Number(loss.toPrecision(4))),
+    note,
+  ];
+}
+
 /** The last word of a key: `optimizer.learningRate` is `learningRate`. */
 export function shortKey(key: string): string {
   return key.split('.').at(-1) ?? key;
@@ -89,16 +104,9 @@ export function tunePage(shown: Shown, date: Date): string {
       : `Best: trial ${best.trial}${best.trial === 0 ? ' (the recipe as it stands)' : ''}, ${percent(best.result.accuracy ?? 0, 2)} of the validation images after ${plural(best.result.epochs, 'epoch')}: ` +
         keys.map((key) => `${shortKey(key)} ${valueText(rows[0]?.values[key])}`).join(', ');
   const head = ['trial', ...keys.map(shortKey), 'epochs', 'accuracy', 'loss', ''];
-  const body = rows.map(({ trial, values, epochs, accuracy, loss, note }) => {
-    const cells = [
-      String(trial),
-      ...keys.map((key) => valueText(values[key])),
-      String(epochs),
-      accuracy === undefined ? '–' : percent(accuracy, 2),
-      loss === undefined ? '–' : plain(Number(loss.toPrecision(4))),
-      note,
-    ];
-    return `<tr${note === 'best' ? ' class="best"' : ''}>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`;
+  const body = rows.map((row) => {
+    const cells = trialCells(row, keys).map((cell) => `<td>${escapeHtml(cell)}</td>`);
+    return `<tr${row.note === 'best' ? ' class="best"' : ''}>${cells.join('')}</tr>`;
   });
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">

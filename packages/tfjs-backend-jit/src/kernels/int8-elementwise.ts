@@ -141,14 +141,17 @@ function finished(f: Func, sums: readonly Local[], field: (name: Field) => Expr)
 }
 
 /**
- * The sum of two tensors of `bytes` bytes, rounded as TensorFlow Lite's ADD: both on a common scale with 20 bits more,
- * added, then on the output's. Inputs: a, b, factors: three panels, of which one value a field is read, for a, b and
- * the sum; bias −zero and left 2²⁰ for a and b.
+ * The sum of two tensors of `bytes` bytes. Inputs: a, b, factors: three panels, of which one value a field is read, for
+ * a, b and the sum; bias −zero for a and b.
+ *
+ * `twice`, as TensorFlow Lite's ADD: both on a common scale with 20 bits more (left 2²⁰), added, then on the output's.
+ * `even`, as ONNX defines an Add between QuantizeLinear and DequantizeLinear, operation by operation in single
+ *   precision: q = (a' · m + b' · n) / s, halves to even, where m, n and s are the scales, as float32 bits in `multiplier`.
  */
-export function int8Add(bytes: number): Recipe {
+export function int8Add(bytes: number, rounding: Exclude<Rounding, 'once'>): Recipe {
   const vectors = Math.ceil(bytes / 16);
   const cut = cutRows(vectors, 64);
-  const about = { name: `int8 add ${bytes}`, shape: 0, buffers: 4, cut, bytes: 3 * bytes };
+  const about = { name: `int8 add ${bytes}`, shape: rounding, buffers: 4, cut, bytes: 3 * bytes };
   const kernel = rowKernel(about, (f, { from, to }) => {
     const [, , a, b, factors, y] = f.params;
     const [i, place] = f.locals('i32', 2);
@@ -158,6 +161,11 @@ export function int8Add(bytes: number): Recipe {
       const sums = widened(f, v128.load(i32.add(a, place)));
       const others = widened(f, v128.load(i32.add(b, place)));
       sums.forEach((sum, v) => {
+        if (rounding === 'even') {
+          const total = f32x4.add(scaled(sum, fields[0]), scaled(others[v], fields[1]));
+          f.set(sum, i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.div(total, fields[2]('multiplier')))));
+          return;
+        }
         rescale(f, sum, fields[0], 'twice');
         rescale(f, others[v], fields[1], 'twice');
         f.set(sum, i32x4.add(sum, others[v]));
@@ -168,6 +176,10 @@ export function int8Add(bytes: number): Recipe {
   });
   return one(kernel, 3);
 }
+
+/** The real numbers that four integers stand for. */
+const scaled = (q: Expr, field: (name: Field) => Expr): Expr =>
+  f32x4.mul(f32x4.convert_i32x4_s(i32x4.add(q, field('bias'))), field('multiplier'));
 
 /** Fields whose value is one for all channels, read into locals once. */
 function heldFields(f: Func, factors: Expr): (name: Field) => Expr {
@@ -187,11 +199,15 @@ function heldFields(f: Func, factors: Expr): (name: Field) => Expr {
  * The product of a [images, pixels, packed] and b, of the same shape or [images, 1, packed]. Inputs: a, b, factors: two
  * panels, the first with the output's rescaling and a's zero point, the second with b's.
  */
-export function int8Mul(images: number, pixels: number, packed: number, broadcast: boolean): Recipe {
+export function int8Mul(
+  [images, pixels, packed]: readonly [number, number, number],
+  broadcast: boolean,
+  rounding: Exclude<Rounding, 'once'>,
+): Recipe {
   const rows = images * pixels;
   const about = {
     name: `int8 mul ${images}x${pixels}x${packed}`,
-    shape: broadcast,
+    shape: [broadcast, rounding],
     buffers: 4,
     cut: cutRows(rows, packed * 3),
     bytes: 3 * rows * packed,
@@ -212,7 +228,7 @@ export function int8Mul(images: number, pixels: number, packed: number, broadcas
         sums.forEach((sum, v) => {
           const product = i32x4.mul(i32x4.sub(sum, fields('inputZero')), i32x4.sub(others[v], second('inputZero')));
           f.set(sum, product);
-          rescale(f, sum, fields, 'twice');
+          rescale(f, sum, fields, rounding);
         });
         f.push(storeBytes(packed, i32.add(target, channel), 0, finished(f, sums, fields)));
       });

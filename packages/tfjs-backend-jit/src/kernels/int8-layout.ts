@@ -29,6 +29,7 @@ export function wordsOf(shape: readonly number[]): number[] {
  *   nearest, halves up. (A factor without a right shift takes e = 1 and a left that is doubled.)
  * `even`, as ONNX's QuantizeLinear and XNNPACK round: q = (sum + bias) · m in single precision, rounded to the nearest,
  *   halves to even, where m is the float32 whose bits stand in `multiplier`; left, half, away and scale are not read.
+ *   q must lie within ±2³⁰: the zero point is added in 32 bits.
  * Then q + zero, held between min and max.
  */
 export const FIELDS = [

@@ -14,17 +14,22 @@ import { tapRange } from './pool-window.ts';
 export const int8MaxPool = (s: Conv2DShape): Recipe => pool('max', s);
 
 /**
- * The mean over the pixels of the window inside of the image, as TensorFlow Lite's reference kernel rounds it: halves
- * away from 0 *of the stored integers*. One step; inputs: x; outputs: y, on the same scale.
+ * The mean over the pixels of the window inside of the image. One step; inputs: x; outputs: y, on the same scale.
+ *
+ * `twice`, as TensorFlow Lite's reference kernel: halves away from 0 *of the stored integers*.
+ * `even`, as ONNX Runtime: the real numbers are summed and divided in single precision, row by row, and made unsigned
+ *   integers, halves to even. Where the exact mean is a half, those sums decide. A second input: parameters [scale as
+ *   float32 bits, zero].
  */
-export const int8AvgPool = (s: Conv2DShape): Recipe => pool('avg', s);
+export const int8AvgPool = (s: Conv2DShape, rounding: Exclude<Rounding, 'once'>): Recipe =>
+  pool(rounding === 'even' ? 'avg-real' : 'avg', s);
 
 /** Vectors of a pixel: four channels are read and written as one lane. */
 const load = (packed: number, from: Expr): Expr => (packed < PANEL ? v128.load32_zero(from) : v128.load(from));
 const store = (packed: number, to: Expr, value: Expr): Expr =>
   packed < PANEL ? v128.store32_lane(to, value, 0) : v128.store(to, value);
 
-function pool(kind: 'max' | 'avg', s: Conv2DShape): Recipe {
+function pool(kind: 'max' | 'avg' | 'avg-real', s: Conv2DShape): Recipe {
   const packed = packedChannels(s.inChannels);
   const rows = s.batch * s.outHeight;
   const taps = s.filterHeight * s.filterWidth;
@@ -32,13 +37,17 @@ function pool(kind: 'max' | 'avg', s: Conv2DShape): Recipe {
     {
       name: `int8 ${kind}-pool ${describe(s)}`,
       shape: s,
-      buffers: 2,
+      buffers: kind === 'avg-real' ? 3 : 2,
       cut: cutRows(rows, (s.outWidth * packed * taps) / 4),
       bytes: (s.batch * s.inHeight * s.inWidth + rows * s.outWidth) * packed,
       flops: rows * s.outWidth * packed * taps,
     },
     (f, { from, to }) => {
-      const [, , x, y] = f.params;
+      const [, , x, second, third] = f.params;
+      const y = kind === 'avg-real' ? third : second;
+      const fold = { max: () => maximum(f), avg: () => mean(f, count), 'avg-real': () => realMean(f, count, second) }[
+        kind
+      ];
       const [row, column, channel, out, image, top, left, i, j, pixel, count] = f.locals('i32', 11);
       f.set(out, at(y, from, s.outWidth * packed));
       f.for(row, from, to, 1, () => {
@@ -51,23 +60,24 @@ function pool(kind: 'max' | 'avg', s: Conv2DShape): Recipe {
           const tapsX = tapRange(f, left, s.inWidth, s.filterWidth, s.dilationWidth);
           f.set(count, i32.mul(i32.sub(tapsY.to, tapsY.from), i32.sub(tapsX.to, tapsX.from)));
           f.for(channel, 0, packed, PANEL, () => {
-            const fold = kind === 'max' ? maximum(f) : mean(f, count);
+            const { take, result } = fold();
             f.for(i, tapsY.from, tapsY.to, 1, () => {
               f.for(j, tapsX.from, tapsX.to, 1, () => {
                 f.set(pixel, i32.add(top, i32.mul(i, i32.const(s.dilationHeight))));
                 f.set(pixel, i32.add(i32.mul(pixel, i32.const(s.inWidth)), left));
                 f.set(pixel, i32.add(pixel, i32.mul(j, i32.const(s.dilationWidth))));
-                fold.take(load(packed, i32.add(at(image, pixel, packed), channel)));
+                take(load(packed, i32.add(at(image, pixel, packed), channel)));
               });
             });
-            f.push(store(packed, i32.add(out, channel), fold.result()));
+            f.push(store(packed, i32.add(out, channel), result()));
           });
           f.inc(out, packed);
         });
       });
     },
   );
-  return { temps: [], steps: [{ kernel, args: [input(0), output(0)] }] };
+  const inputs = Array.from({ length: kind === 'avg-real' ? 2 : 1 }, (_, i) => input(i));
+  return { temps: [], steps: [{ kernel, args: [...inputs, output(0)] }] };
 }
 
 interface Fold {
@@ -81,22 +91,22 @@ function maximum(f: Func): Fold {
   return { take: (vector) => f.set(most, i8x16.max_s(most, vector)), result: () => most };
 }
 
+/** Calls `body` with each four of sixteen int8, as 32-bit integers. */
+function eachFour(f: Func, vector: Expr, body: (four: Expr, v: number) => void): void {
+  const [bytes, half] = f.locals('v128', 2);
+  f.set(bytes, vector);
+  [i16x8.extend_low_i8x16_s, i16x8.extend_high_i8x16_s].forEach((extend, h) => {
+    f.set(half, extend(bytes));
+    body(i32x4.extend_low_i16x8_s(half), 2 * h);
+    body(i32x4.extend_high_i16x8_s(half), 2 * h + 1);
+  });
+}
+
 /** Sixteen 32-bit sums, starting at 0. */
 function sumsOf(f: Func): { readonly sums: readonly Local[]; take(vector: Expr): void } {
   const sums = f.locals('v128', 4);
-  const [bytes, half] = f.locals('v128', 2);
   for (const sum of sums) f.set(sum, v128.const_i32x4(0));
-  return {
-    sums,
-    take(vector) {
-      f.set(bytes, vector);
-      [i16x8.extend_low_i8x16_s, i16x8.extend_high_i8x16_s].forEach((extend, h) => {
-        f.set(half, extend(bytes));
-        f.set(sums[2 * h], i32x4.add(sums[2 * h], i32x4.extend_low_i16x8_s(half)));
-        f.set(sums[2 * h + 1], i32x4.add(sums[2 * h + 1], i32x4.extend_high_i16x8_s(half)));
-      });
-    },
-  };
+  return { sums, take: (vector) => eachFour(f, vector, (four, v) => f.set(sums[v], i32x4.add(sums[v], four))) };
 }
 
 /**
@@ -116,6 +126,31 @@ function mean(f: Func, count: Local): Fold {
         const rounded = i32x4.add(sum, i32x4.sub(v128.xor(half, sign), sign));
         const real = f32x4.div(f32x4.convert_i32x4_s(rounded), f32x4.convert_i32x4_s(i32x4.splat(count)));
         f.set(sum, i32x4.trunc_sat_f32x4_s(real));
+      }
+      return narrow(sums);
+    },
+  };
+}
+
+/** round(Σ scale · (q − zero) / count / scale + zero + 128) − 128, each operation in single precision. */
+function realMean(f: Func, count: Local, parameters: Local): Fold {
+  const sums = f.locals('v128', 4);
+  const [scale, zero] = f.locals('v128', 2);
+  f.set(scale, v128.load32_splat(parameters, 0));
+  f.set(zero, v128.load32_splat(parameters, 4));
+  for (const sum of sums) f.set(sum, v128.const_f32x4(0));
+  return {
+    take: (vector) =>
+      eachFour(f, vector, (four, v) => {
+        const real = f32x4.mul(scale, f32x4.convert_i32x4_s(i32x4.sub(four, zero)));
+        f.set(sums[v], f32x4.add(sums[v], real));
+      }),
+    result() {
+      const offset = v128.const_i32x4(128);
+      for (const sum of sums) {
+        const steps = f32x4.div(f32x4.div(sum, f32x4.convert_i32x4_s(i32x4.splat(count))), scale);
+        const unsigned = f32x4.nearest(f32x4.add(steps, f32x4.convert_i32x4_s(i32x4.add(zero, offset))));
+        f.set(sum, i32x4.sub(i32x4.trunc_sat_f32x4_s(unsigned), offset));
       }
       return narrow(sums);
     },

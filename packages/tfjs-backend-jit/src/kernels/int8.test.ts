@@ -32,6 +32,11 @@ function run(recipe: Recipe, inputs: (Float32Array | Int32Array)[], pixels: numb
   return unpack(words, channels);
 }
 
+/** Halves to even, of any number. */
+const toEven = (v: number): number => (Math.abs(v % 1) === 0.5 ? 2 * Math.round(v / 2) : Math.round(v));
+const single = Math.fround;
+const floatBits = (value: number): number => new Int32Array(Float32Array.of(value).buffer)[0];
+
 const ENDS: readonly Ends[] = [
   { inputZero: -128, zero: -128, min: -128, max: 127 },
   { inputZero: 3, zero: -17, min: -17, max: 111 },
@@ -150,15 +155,11 @@ suite('int8 kernels', () => {
       once,
       w.map((v) => Math.floor(v / 2 + 0.5)),
     );
-    const halves = scales.map(() => ({
-      multiplier: new Int32Array(Float32Array.of(0.5).buffer)[0],
-      shift: 0,
-      bias: 0,
-    }));
+    const halves = scales.map(() => ({ multiplier: floatBits(0.5), shift: 0, bias: 0 }));
     const even = run(int8Conv2D(s, 'even', ALL_FEATURES[0]), [x, filter, packFactors(halves, ends)], 1, 101);
     assert.deepEqual(
       even,
-      w.map((v) => (v % 4 === 0 || v % 2 === 0 ? v / 2 : 2 * Math.round(v / 4))),
+      w.map((v) => toEven(v / 2)),
     );
   });
 
@@ -225,7 +226,11 @@ suite('int8 kernels', () => {
       const s = shapeFor(c);
       const channels = s.inChannels;
       const x = bytes(s.batch * s.inHeight * s.inWidth * channels, seeded(40));
-      const [most, mean] = [0, 0].map(() => new Int8Array(s.batch * s.outHeight * s.outWidth * channels));
+      const zeros = [0, -127, 90];
+      const scale = single(0.0371);
+      const made = () => new Int8Array(s.batch * s.outHeight * s.outWidth * channels);
+      const [most, mean] = [made(), made()];
+      const around = zeros.map(made);
       for (const { pixel, taps } of windows(s)) {
         for (let o = 0; o < channels; o++) {
           const seen = taps.map(([, from]) => x[from * channels + o]);
@@ -233,11 +238,20 @@ suite('int8 kernels', () => {
           const half = Math.floor(seen.length / 2);
           most[pixel * channels + o] = Math.max(...seen);
           mean[pixel * channels + o] = Math.trunc((sum > 0 ? sum + half : sum - half) / seen.length);
+          zeros.forEach((zero, i) => {
+            const reals = seen.map((q) => single(scale * (q - zero)));
+            const real = single(reals.reduce((a, b) => single(a + b)) / seen.length);
+            around[i][pixel * channels + o] = toEven(single(single(real / scale) + zero + 128)) - 128;
+          });
         }
       }
       const pixels = s.batch * s.outHeight * s.outWidth;
       assert.deepEqual(run(int8MaxPool(s), [pack(x, channels)], pixels, channels), most);
-      assert.deepEqual(run(int8AvgPool(s), [pack(x, channels)], pixels, channels), mean);
+      assert.deepEqual(run(int8AvgPool(s, 'twice'), [pack(x, channels)], pixels, channels), mean);
+      zeros.forEach((zero, i) => {
+        const given = [pack(x, channels), Int32Array.of(floatBits(scale), zero)];
+        assert.deepEqual(run(int8AvgPool(s, 'even'), given, pixels, channels), around[i]);
+      });
     });
   }
 
@@ -284,13 +298,39 @@ suite('int8 kernels', () => {
       const panels = [...terms, sum].map((scale) => packFactors([scale], ends));
       for (const i of [0, 1]) panels[i][16] = 2 ** 20;
       const factors = Int32Array.from(panels.flatMap((panel) => [...panel]));
-      const y = run(int8Add(65536), [pack(a, 16), pack(b, 16), factors], 4096, 16);
+      const y = run(int8Add(65536, 'twice'), [pack(a, 16), pack(b, 16), factors], 4096, 16);
       const expected = a.map((value, i) => {
         const [left, right] = [value, b[i]].map((q, t) => {
           const { bias, ...scale } = terms[t];
           return rescaled((q + bias) * 2 ** 20, { ...scale, bias: 0 });
         });
         return held(rescaled(left + right, sum), ends);
+      });
+      assert.deepEqual(y, expected);
+    }
+  });
+
+  test('sums of two, halves to even, with all pairs of numbers', () => {
+    const all = Array.from({ length: 65536 }, (_, i) => i);
+    const a = Int8Array.from(all, (i) => (i >> 8) - 128);
+    const b = Int8Array.from(all, (i) => (i & 255) - 128);
+    for (const [m, n, s] of [
+      [0.5, 0.25, 1],
+      [0.031, 0.0472, 0.0601],
+      [1e-4, 3, 0.02],
+    ].map((scales) => scales.map(single))) {
+      const [za, zb] = [5, -128];
+      const ends = { inputZero: 0, zero: -9, min: -9, max: 127 };
+      const panels = [
+        [m, -za],
+        [n, -zb],
+        [s, 0],
+      ].map(([scale, bias]) => packFactors([{ multiplier: floatBits(scale), shift: 0, bias }], ends));
+      const factors = Int32Array.from(panels.flatMap((panel) => [...panel]));
+      const y = run(int8Add(65536, 'even'), [pack(a, 16), pack(b, 16), factors], 4096, 16);
+      const expected = a.map((value, i) => {
+        const total = single(single((value - za) * m) + single((b[i] - zb) * n));
+        return held(toEven(single(total / s)), ends);
       });
       assert.deepEqual(y, expected);
     }
@@ -307,14 +347,31 @@ suite('int8 kernels', () => {
         const scale = { multiplier: 1400000000, shift: -7, bias: 0 };
         const other = packFactors([scale], { ...ends, inputZero: -128 });
         const factors = Int32Array.from([...packFactors([scale], ends), ...other]);
-        const recipe = int8Mul(images, pixels, packedChannels(channels), broadcast);
-        const y = run(recipe, [pack(a, channels), pack(b, channels), factors], images * pixels, channels);
-        const expected = a.map((value, i) => {
+        const shape = [images, pixels, packedChannels(channels)] as const;
+        const given = [pack(a, channels), pack(b, channels)];
+        const y = run(int8Mul(shape, broadcast, 'twice'), [...given, factors], images * pixels, channels);
+        const products = Array.from(a, (value, i) => {
           const image = Math.floor(i / (pixels * channels));
-          const second = b[broadcast ? image * channels + (i % channels) : i];
-          return held(rescaled((value + 7) * (second + 128), scale), ends);
+          return (value + 7) * (b[broadcast ? image * channels + (i % channels) : i] + 128);
         });
-        assert.deepEqual(y, expected);
+        assert.deepEqual(
+          y,
+          Int8Array.from(products, (product) => held(rescaled(product, scale), ends)),
+        );
+        // Every product with 2⁻⁹ is exact.
+        const halves = [ends, { ...ends, inputZero: -128 }].flatMap((one) => [
+          ...packFactors([{ multiplier: floatBits(2 ** -9), shift: 0, bias: 0 }], one),
+        ]);
+        const even = run(
+          int8Mul(shape, broadcast, 'even'),
+          [...given, Int32Array.from(halves)],
+          images * pixels,
+          channels,
+        );
+        assert.deepEqual(
+          even,
+          Int8Array.from(products, (product) => held(toEven(product / 512), ends)),
+        );
       }
     }
   });
@@ -328,7 +385,7 @@ suite('int8 kernels', () => {
       const x = new Float32Array(pixels * channels);
       x.set(halves);
       x.set(odd, halves.length);
-      const parameters = new Int32Array([new Int32Array(Float32Array.of(scale).buffer)[0], -11]);
+      const parameters = Int32Array.of(floatBits(scale), -11);
       const expected = (round: (value: number) => number) =>
         Int8Array.from(x, (value) => {
           const q = Number.isNaN(value) ? 0 : round(Math.fround(value / scale));
@@ -340,7 +397,6 @@ suite('int8 kernels', () => {
         expected((v) => Math.sign(v) * Math.floor(Math.abs(v) + 0.5)),
       );
       const even = run(int8Quantize(pixels, channels, 'even'), [x, parameters], pixels, channels);
-      const toEven = (v: number) => (Math.abs(v % 1) === 0.5 ? 2 * Math.round(v / 2) : Math.round(v));
       assert.deepEqual(even, expected(toEven));
       const back = runRecipe(
         int8Dequantize(pixels, channels),

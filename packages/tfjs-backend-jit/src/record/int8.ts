@@ -27,6 +27,11 @@ interface Rounded {
   readonly rounding?: Rounding;
 }
 
+interface RoundedTerms {
+  /** Default `twice`, as TensorFlow Lite's operations without weights. */
+  readonly rounding?: Exclude<Rounding, 'once'>;
+}
+
 interface WindowAttrs extends Shaped {
   /** [rows, columns] */
   readonly size: readonly [number, number];
@@ -110,14 +115,6 @@ const channelsOf = (shape: Shape): number => shape.at(-1) ?? 1;
 /** 32-bit factors of this many output channels, all fields. */
 const factors = (channels: number): number => factorBytes(channels) / 4;
 
-function pool(name: string, build: (s: Conv2DShape) => Recipe) {
-  return int8Rule<WindowAttrs>(name, {
-    inputs: (a) => ({ x: words(a.shape) }),
-    output: (a) => bytesType(outShape(windowShape(a))),
-    build: (a) => build(windowShape(a)),
-  });
-}
-
 export const int8: Rules = {
   /** x float32 of any shape, parameters [scale as float32 bits, zero point] → 8 bits. */
   Int8Quantize: int8Rule<Shaped & Rounded>('Int8Quantize', {
@@ -151,22 +148,22 @@ export const int8: Rules = {
     build: (a) => int8Depthwise(windowShape(a, a.outputs), a.rounding ?? 'twice'),
   }),
   /** factors: three panels, for a, b and the sum. */
-  Int8Add: int8Rule<Shaped>('Int8Add', {
+  Int8Add: int8Rule<Shaped & RoundedTerms>('Int8Add', {
     inputs: ({ shape }) => ({ a: words(shape), b: words(shape), factors: 3 * factors(1) }),
     output: ({ shape }) => bytesType(shape),
-    build: ({ shape }) => int8Add(words(shape) * 4),
+    build: ({ shape, rounding = 'twice' }) => int8Add(words(shape) * 4, rounding),
   }),
   /** b has a's shape, or one pixel for each image of [images, …, channels]. factors: two panels. */
-  Int8Mul: int8Rule<Shaped & { readonly broadcast: boolean }>('Int8Mul', {
+  Int8Mul: int8Rule<Shaped & RoundedTerms & { readonly broadcast: boolean }>('Int8Mul', {
     inputs: ({ shape, broadcast }) => ({
       a: words(shape),
       b: broadcast ? words([shape[0], channelsOf(shape)]) : words(shape),
       factors: 2 * factors(1),
     }),
     output: ({ shape }) => bytesType(shape),
-    build({ shape, broadcast }) {
+    build({ shape, broadcast, rounding = 'twice' }) {
       const pixels = pixelsOf(shape) / shape[0];
-      return int8Mul(shape[0], pixels, channelsOf(wordsOf(shape)) * 4, broadcast);
+      return int8Mul([shape[0], pixels, channelsOf(wordsOf(shape)) * 4], broadcast, rounding);
     },
   }),
   /** table: 256 int8 in 64 elements, for −128 … 127. */
@@ -175,8 +172,17 @@ export const int8: Rules = {
     output: ({ shape }) => bytesType(shape),
     build: ({ shape }) => int8Lookup(words(shape) * 4),
   }),
-  Int8MaxPool: pool('Int8MaxPool', int8MaxPool),
-  Int8AvgPool: pool('Int8AvgPool', int8AvgPool),
+  Int8MaxPool: int8Rule<WindowAttrs>('Int8MaxPool', {
+    inputs: ({ shape }) => ({ x: words(shape) }),
+    output: (a) => bytesType(outShape(windowShape(a))),
+    build: (a) => int8MaxPool(windowShape(a)),
+  }),
+  /** parameters: as for quantizing, where halves are rounded to even. */
+  Int8AvgPool: int8Rule<WindowAttrs & RoundedTerms>('Int8AvgPool', {
+    inputs: ({ shape, rounding }) => ({ x: words(shape), ...(rounding === 'even' && { parameters: 2 }) }),
+    output: (a) => bytesType(outShape(windowShape(a))),
+    build: (a) => int8AvgPool(windowShape(a), a.rounding ?? 'twice'),
+  }),
   /** [images, rows, columns, channels] → [images, channels]. */
   Int8Mean: int8Rule<Shaped & Rounded>('Int8Mean', {
     inputs: ({ shape }) => ({ x: words(shape), factors: factors(channelsOf(shape)) }),

@@ -1,10 +1,8 @@
 /** A float32 ONNX model in half precision: weights of half the size, and half-precision arithmetic where the runtime
  *  has it. Rounding is to the nearest, ties to even. */
 
-import { ModelError } from '../../models/errors.ts';
+import { float16Of } from '../float16.ts';
 import { dataTypes, floatsOf, type OnnxModel, type OnnxNode, type OnnxTensor, type OnnxValue } from './model.ts';
-
-const LARGEST = 65_504;
 
 /**
  * @param edges the type of the model's float inputs and outputs: `float32` casts between them and the inside
@@ -40,10 +38,6 @@ function castToHalf(node: OnnxNode): OnnxNode {
 }
 
 function halved(tensor: OnnxTensor): OnnxTensor {
-  const values = floatsOf(tensor);
-  const over = values.find((value) => Math.abs(value) > LARGEST);
-  if (over !== undefined) {
-    throw new ModelError(`${tensor.name}: float16 holds numbers up to ${LARGEST}, it has ${over}`);
-  }
-  return { ...tensor, type: 'float16', raw: new Uint8Array(Float16Array.from(values).buffer) };
+  const halves = float16Of(tensor.name, floatsOf(tensor));
+  return { ...tensor, type: 'float16', raw: new Uint8Array(halves.buffer) };
 }

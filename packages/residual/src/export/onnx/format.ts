@@ -1,8 +1,8 @@
 /** ONNX as one of the formats of `residual export`. */
 
-import { openSimulated } from '../../quantize/simulate.ts';
+import { openQuantized } from '../../quantize/simulate.ts';
 import type { Precision } from '../artefact.ts';
-import { type ExportFormat, stemFor } from '../format.ts';
+import { type ExportFormat, plainInputs, stemFor } from '../format.ts';
 import { inferenceGraph } from '../graph/from-model.ts';
 import { openGraph } from '../graph/run.ts';
 import { quantizedFor } from '../quantized.ts';
@@ -18,7 +18,7 @@ export const onnxFormat: ExportFormat = {
   title: 'ONNX',
   precisions: ['float32', 'float16', 'int8'],
   layouts: ['NCHW', 'NHWC'],
-  inputs: ['float32', 'uint8', 'picture'],
+  inputs: [...plainInputs, 'picture'],
   target: nameFor,
   async write(request) {
     const { model, info, precision, softmax, input, layout, opset, version, profile = 'cpu' } = request;
@@ -41,7 +41,7 @@ export const onnxFormat: ExportFormat = {
   read: ([file]) => {
     if (!file) throw new Error('internal: there is no file');
     const { graph, quantization } = raiseOnnx(decodeOnnx(file.bytes, file.path), file.path);
-    return quantization ? openSimulated(graph, quantization) : openGraph(graph);
+    return quantization ? openQuantized(graph, quantization) : openGraph(graph);
   },
   async open([file]) {
     if (!file) throw new Error('internal: there is no file');

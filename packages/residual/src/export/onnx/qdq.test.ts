@@ -8,7 +8,7 @@ import { resnet } from '../../models/resnet.ts';
 import { assignQuantization } from '../../quantize/assign.ts';
 import { calibrate } from '../../quantize/calibrate.ts';
 import type { Quantization } from '../../quantize/parameters.ts';
-import { openSimulated } from '../../quantize/simulate.ts';
+import { openQuantized } from '../../quantize/simulate.ts';
 import { type GraphOptions, type InferenceGraph, inferenceGraph, runGraph } from '../graph/index.ts';
 import { distance, infoFor, picturesFor, pretendTrained } from '../graph/testing.ts';
 import { everyOp } from '../tflite/testing.ts';
@@ -54,7 +54,7 @@ async function differences(graph: InferenceGraph, options: OnnxOptions) {
   await file.close();
   const raised = raiseOnnx(decodeOnnx(bytes, 'test.onnx'), 'test.onnx');
   assert.ok(raised.quantization);
-  const own = openSimulated(raised.graph, raised.quantization);
+  const own = openQuantized(raised.graph, raised.quantization);
   const answers = (await own.run(images)).get(graph.output) ?? [];
   own.dispose();
   return {
@@ -71,7 +71,8 @@ for (const profile of quantizationProfiles) {
       const quantization = await quantized(graph, profile);
       const { float, own, raised } = await differences(graph, { profile, quantization });
       assert.ok(float > 1e-4 && float < 0.2, `from the network: ${float}`);
-      assert.ok(own < 0.02, `from our own engine: ${own}`);
+      // With integers everywhere every one is ONNX Runtime's. Floats of another order in between round a few elsewhere.
+      assert.ok(own < (profile === 'cpu' ? 1e-5 : 0.02), `from our own engine: ${own}`);
       for (const [name, weights] of Object.entries(raised.weights)) {
         assert.deepEqual(weights, quantization.weights[name], name);
         assert.deepEqual(raised.biases[name], quantization.biases[name], name);
@@ -93,7 +94,8 @@ for (const profile of quantizationProfiles) {
         const type = range === 'bytes' ? 'uint8' : 'float32';
         const { float, own } = await differences(graph, { profile, quantization, type });
         assert.ok(float < 0.1, `from the network: ${float}`);
-        assert.ok(own < 0.03, `from our own engine: ${own}`);
+        const integers: boolean = profile === 'cpu' && keepFloat.length === 0;
+        assert.ok(own < (integers ? 1e-5 : 0.03), `from our own engine: ${own}`);
       }
     }
   });

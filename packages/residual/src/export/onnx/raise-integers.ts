@@ -9,6 +9,7 @@ import {
   type Quantization,
   type QuantizedWeights,
   roundAway,
+  roundEven,
 } from '../../quantize/parameters.ts';
 import { quantizeBias } from '../../quantize/weights.ts';
 import { type Constant, type GraphNode, sizeOf } from '../graph/graph.ts';
@@ -61,7 +62,7 @@ export class RaisedIntegers {
     const scales = this.floats(name, scale);
     const stride = sizeOf(tensor.dims) / scales.length;
     const integers = Int8Array.from(floatsOf(tensor), (value, i) =>
-      clamp(roundAway(value / (scales[Math.floor(i / stride)] ?? 1)), -128, 127),
+      clamp(roundEven(Math.fround(value / (scales[Math.floor(i / stride)] ?? 1))), -128, 127),
     );
     this.made.set(outputs[0] ?? '', { ...tensor, type: 'int8', raw: new Uint8Array(integers.buffer) });
     return true;
@@ -101,8 +102,9 @@ export class RaisedIntegers {
   }
 
   /**
-   * What a file of integers rounds, as `openSimulated` takes it; undefined for the others. A layer counts as one of
-   * integers where its weights, what it reads and what it makes all are; `values` holds what the file rounds and no more.
+   * What a file of integers rounds, as `openQuantized` takes it; undefined for the others. A layer counts as one of
+   * integers where its weights, what it reads and what it makes all are, which is where ONNX Runtime has a kernel of
+   * integers for it; softmax is computed in floats, as there.
    *
    * @param nodes of the finished graph
    */
@@ -116,7 +118,7 @@ export class RaisedIntegers {
       const numbers = trainedOf(node);
       const source = this.trained.get(node.name);
       const stored = source && this.constants.get(source.weights);
-      if (!rounded || (numbers && stored?.tensor.type !== 'int8')) {
+      if (!rounded || node.op === 'softmax' || (numbers && stored?.tensor.type !== 'int8')) {
         float.add(node.name);
       } else if (numbers && stored && source) {
         const { scales } = stored;
@@ -129,7 +131,7 @@ export class RaisedIntegers {
           bias?.type === 'int32' ? Int32Array.from(integersOf(bias)) : quantizeBias(numbers.bias, input, scales);
       }
     }
-    return { values: Object.fromEntries(this.rounded), weights, biases, float };
+    return { values: Object.fromEntries(this.rounded), weights, biases, float, rules: 'onnx' };
   }
 
   private floats(node: string, name: string): Float32Array {

@@ -1,7 +1,7 @@
 /** A TensorFlow SavedModel as one of the formats of `residual export`. */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { checkInput, type ExportFormat, folderFor } from '../format.ts';
+import { checkChoice, type ExportFormat, floatPrecisions, folderFor, plainInputs } from '../format.ts';
 import { inferenceGraph } from '../graph/from-model.ts';
 import { openGraph } from '../graph/run.ts';
 import { filesBeside } from '../tensorflow/files.ts';
@@ -9,23 +9,24 @@ import { readSavedModel } from './read.ts';
 import type { VariableStorage } from './variables.ts';
 import { MAIN, writeSavedModel } from './write.ts';
 
-/** Integers are kept, and widened to compute: `int8` is for other formats. */
-const storages: Readonly<Record<'float32' | 'float16' | 'dynamic' | 'int8', VariableStorage>> = {
+/** Integers are kept, and widened to compute. */
+const storages: Readonly<Record<(typeof floatPrecisions)[number], VariableStorage>> = {
   float32: 'float32',
   float16: 'float16',
   dynamic: 'int8',
-  int8: 'int8',
 };
 
 export const savedModelFormat: ExportFormat = {
   name: 'saved-model',
   title: 'SavedModel',
-  precisions: ['float32', 'float16', 'dynamic'],
+  precisions: floatPrecisions,
   nearest: { int8: 'dynamic' },
   layouts: ['NHWC'],
+  inputs: plainInputs,
   target: (precision) => folderFor('saved-model', precision),
   async write({ model, info, precision, softmax, input }) {
-    checkInput('SavedModel', input);
+    checkChoice('SavedModel: precision', floatPrecisions, precision);
+    checkChoice('SavedModel: input', plainInputs, input);
     const graph = await inferenceGraph(model, info, { softmax, input: input === 'uint8' ? 'bytes' : 'normalised' });
     const files = writeSavedModel(graph, { weights: storages[precision], type: input });
     return files.map(({ path, bytes }) => ({ path: `${savedModelFormat.target(precision)}/${path}`, bytes }));

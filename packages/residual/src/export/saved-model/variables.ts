@@ -1,8 +1,8 @@
 /** The variables of a SavedModel: how each is kept, how the graph reads it, and the nodes that save and restore all.
  *  As TensorFlow 1's Saver writes them, which every loader of TensorFlow 1 and 2 and TF Serving take. */
 
-import { ModelError } from '../../models/errors.ts';
 import { quantizeWeights } from '../../quantize/weights.ts';
+import { float16Of } from '../float16.ts';
 import type { Constant, Shape } from '../graph/graph.ts';
 import { type Attribute, constantNode, type NodeDef } from '../tensorflow/graph-def.ts';
 import type { Variable } from './bundle.ts';
@@ -17,7 +17,6 @@ export const FILENAME = 'save/Const';
 export const SAVED = 'save/control_dependency';
 export const RESTORED = 'save/restore_all';
 
-const LARGEST_HALF = 65_504;
 const FLOAT: Attribute = { type: 'float32' };
 
 export class Variables {
@@ -32,10 +31,7 @@ export class Variables {
   keep(name: string, { shape, values }: Constant, kind: 'weights' | 'other'): NodeDef[] {
     if (kind === 'other' || this.storage === 'float32') return this.variable(name, 'float32', shape, values);
     if (this.storage === 'float16') {
-      const over = values.find((value) => Math.abs(value) > LARGEST_HALF);
-      if (over !== undefined)
-        throw new ModelError(`${name}: float16 holds numbers up to ${LARGEST_HALF}, it has ${over}`);
-      return [...this.variable(name, 'float16', shape, Float16Array.from(values)), cast(name, 'float16')];
+      return [...this.variable(name, 'float16', shape, float16Of(name, values)), cast(name, 'float16')];
     }
     // A depthwise filter has a scale for each multiple of each channel: its last two axes are the outputs.
     const ofOutputs = name.endsWith('depthwise_kernel') ? shape.slice(-2) : shape.slice(-1);

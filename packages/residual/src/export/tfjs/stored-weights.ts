@@ -1,7 +1,7 @@
 /** Weights as TF.js stores them: a list of specifications and the bytes of all, in shards that browsers cache one by one.
  *  https://github.com/tensorflow/tfjs/blob/master/tfjs-core/src/io/types.ts, WeightsManifestEntry */
 
-import { ModelError } from '../../models/errors.ts';
+import { float16Of } from '../float16.ts';
 import type { ExportFile } from '../format.ts';
 import type { Shape } from '../graph/graph.ts';
 
@@ -39,7 +39,6 @@ export interface StoredWeights {
 
 /** As TF.js's converter cuts them. In bytes. */
 const SHARD = 4 * 2 ** 20;
-const LARGEST_HALF = 65_504;
 
 /** @throws ModelError for float16 where a weight is beyond its range */
 export function storeWeights(weights: readonly NamedWeight[], storage: WeightStorage): StoredWeights {
@@ -65,10 +64,7 @@ function storedAs(weight: NamedWeight, storage: WeightStorage): { entry: WeightE
     return { entry: plain, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
   }
   if (storage === 'float16') {
-    const over = values.find((value) => Math.abs(value) > LARGEST_HALF);
-    if (over !== undefined)
-      throw new ModelError(`${name}: float16 holds numbers up to ${LARGEST_HALF}, it has ${over}`);
-    const bytes = new Uint8Array(Float16Array.from(values).buffer);
+    const bytes = new Uint8Array(float16Of(name, values).buffer);
     return { entry: { ...plain, quantization: { dtype: 'float16', original_dtype: 'float32' } }, bytes };
   }
   const { integers, min, scale } = affine(values, storage);

@@ -205,7 +205,11 @@ test('what cannot be is named, and damage is an error of one line', async () => 
   );
   await assert.rejects(
     tfjsLayersFormat.write(asked(model, { input: 'uint8' })),
-    /takes floats that the caller normalises/,
+    /^ModelError: TF\.js layers model: input must be float32, received uint8$/,
+  );
+  await assert.rejects(
+    tfjsFormat.write(asked(model, { precision: 'int8' })),
+    /^ModelError: TF\.js graph model: precision must be float32 or float16 or dynamic, received int8$/,
   );
   const files = await tfjsFormat.write(asked(model));
   const changed = (change: (json: ModelText) => void) => {

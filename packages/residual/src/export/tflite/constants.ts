@@ -1,8 +1,9 @@
 /** Trained numbers as tensors of a TFLite file: floats, half floats that are widened again when the model is loaded,
  *  or 8-bit integers with a scale for each output channel. */
 
-import type { Quantization } from '../../quantize/parameters.ts';
+import { clamp, type Quantization } from '../../quantize/parameters.ts';
 import { quantizeWeights } from '../../quantize/weights.ts';
+import { float16Of, LARGEST_FLOAT16 } from '../float16.ts';
 import { bytesOf, type TfliteModel } from './model.ts';
 import type { TensorType } from './schema.ts';
 
@@ -105,20 +106,15 @@ function perChannelScales(scales: Float32Array, axis: number) {
 
 /** Half floats and the operator that widens them; runtimes do it once, when they load the file. */
 function half(model: TfliteModel, name: string, shape: readonly number[], values: Float32Array): number {
-  const stored = model.tensor({ name: `${name}/float16`, type: 'float16', shape, data: bytesOf(toHalf(values)) });
+  const data = bytesOf(float16Of(name, values.map(saturated)));
+  const stored = model.tensor({ name: `${name}/float16`, type: 'float16', shape, data });
   const widened = model.tensor({ name, type: 'float32', shape });
   model.operator('DEQUANTIZE', {}, [stored], [widened], { type: 'DequantizeOptions', value: {} });
   return widened;
 }
 
-const LARGEST_HALF = 65504;
-
-/** Rounded to the nearest half float; what is too large becomes the largest. */
-function toHalf(values: Float32Array): Uint16Array {
-  const halves = new Float16Array(values.length);
-  for (let i = 0; i < values.length; i++) halves[i] = Math.min(Math.max(values[i], -LARGEST_HALF), LARGEST_HALF);
-  return new Uint16Array(halves.buffer);
-}
+/** As TensorFlow's converter: what is too large becomes the largest. */
+const saturated = (value: number) => clamp(value, -LARGEST_FLOAT16, LARGEST_FLOAT16);
 
 function reordered<T extends Float32Array | Int8Array>(values: T, order: (i: number) => number): T {
   const result = values.slice() as T;

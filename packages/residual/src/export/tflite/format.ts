@@ -2,7 +2,7 @@
 
 import { openQuantized } from '../../quantize/simulate.ts';
 import type { Precision } from '../artefact.ts';
-import { checkInput, type ExportFormat, stemFor } from '../format.ts';
+import { checkChoice, type ExportFormat, plainInputs, stemFor } from '../format.ts';
 import { inferenceGraph } from '../graph/from-model.ts';
 import { openGraph } from '../graph/run.ts';
 import { quantizedFor } from '../quantized.ts';
@@ -22,13 +22,14 @@ export const tfliteFormat: ExportFormat = {
   title: 'TFLite',
   precisions: ['float32', 'float16', 'dynamic', 'int8'],
   layouts: ['NHWC'],
+  inputs: plainInputs,
   target: (precision) => `${stemFor(precision)}.tflite`,
   async write(request) {
     const { model, info, precision, softmax, input } = request;
     // Only a file of integers can take them. A caller who has bytes gives bytes.
     const edges = precision === 'int8' ? (request.edges ?? (input === 'uint8' ? 'uint8' : 'float')) : 'float';
     const bytes = input === 'uint8' || edges === 'uint8';
-    checkInput('TFLite', input);
+    checkChoice('TFLite: input', plainInputs, input);
     const graph = await inferenceGraph(model, info, { softmax, input: bytes ? 'bytes' : 'normalised' });
     const quantize = storages[precision];
     const quantized = precision === 'int8' ? await quantizedFor(graph, request) : undefined;

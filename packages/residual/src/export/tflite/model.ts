@@ -129,6 +129,6 @@ export class TfliteModel {
   }
 }
 
-export function bytesOf(values: Float32Array | Int32Array | Int8Array | Uint16Array): Uint8Array {
+export function bytesOf(values: Float32Array | Int32Array | Int8Array | Float16Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -6,8 +6,8 @@ import { type Constant, constantsOf, type InferenceGraph, shapesOf, sizeOf } fro
 import { applyNode, checkRun, type RunningGraph } from '../../export/graph/run.ts';
 import { traced } from '../../models/traced.ts';
 import type { Quantization } from '../parameters.ts';
-import { wordsOf } from './packing.ts';
-import { type Constants, runKernel, type Step, stepOf } from './steps.ts';
+import { packParameters, wordsOf } from './packing.ts';
+import { type Constants, rulesOf, runKernel, type Step, stepOf } from './steps.ts';
 
 /** Whether the backend that is set computes with 8-bit integers. Of TF.js's backends, `jit` does. */
 export function hasIntegerKernels(): boolean {
@@ -51,12 +51,10 @@ export function openIntegers(graph: InferenceGraph, quantization: Quantization):
     }
   }
   const parameters = new Map(
-    Object.entries(quantization.values).map(([name, { scale, zeroPoint }]) => {
-      const bits = new Int32Array(Float32Array.of(scale).buffer)[0];
-      return [name, keep(Int32Array.of(bits, zeroPoint), [2], 'int32')];
-    }),
+    Object.entries(quantization.values).map(([name, value]) => [name, keep(packParameters(value), [2], 'int32')]),
   );
   const size = sizeOf(graph.input.shape);
+  const { rounding } = rulesOf(quantization);
 
   function compute(given: tf.Tensor, wanted: readonly string[]): tf.Tensor[] {
     const batch = given.shape[0] ?? 0;
@@ -72,24 +70,28 @@ export function openIntegers(graph: InferenceGraph, quantization: Quantization):
       if (!tensor) throw new Error(`internal: ${name} has no scale`);
       return tensor;
     };
+    const quantized = (name: string, x: tf.Tensor) =>
+      runKernel('Int8Quantize', { x, parameters: of(name) }, { shape: shapeOf(name), rounding });
     const integersOf = (name: string): tf.Tensor => {
       const value = held(name);
-      const shape = shapeOf(name);
-      value.integers ??= runKernel('Int8Quantize', { x: value.floats as tf.Tensor, parameters: of(name) }, { shape });
+      value.integers ??= quantized(name, value.floats as tf.Tensor);
       return value.integers;
     };
+    /** A value that floats made, or the input: integers from here on where the file rounds it whoever reads it. */
+    const received = (name: string, x: tf.Tensor): Held =>
+      quantization.rules === 'onnx' && parameters.has(name) ? { integers: quantized(name, x) } : { floats: x };
     const floatsOf = (name: string): tf.Tensor => {
       const value = held(name);
       const shape = shapeOf(name);
       value.floats ??= runKernel('Int8Dequantize', { x: value.integers as tf.Tensor, parameters: of(name) }, { shape });
       return value.floats;
     };
-    values.set(graph.input.name, { floats: given });
+    values.set(graph.input.name, received(graph.input.name, given));
     for (const node of graph.nodes) {
       const step = steps.get(node.name);
       if (step === undefined) {
         const made = applyNode(node, node.inputs.map(floatsOf), (constant) => floats.get(constant) as tf.Tensor);
-        values.set(node.output, { floats: made });
+        values.set(node.output, received(node.output, made));
       } else {
         const made = step.call(node.inputs.map(integersOf), uploaded.get(node.name) ?? {}, batch);
         values.set(node.output, { integers: tf.reshape(made, wordsOf(shapeOf(node.output))) });

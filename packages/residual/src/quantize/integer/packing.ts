@@ -1,6 +1,7 @@
 /** How the kernels of `tfjs-backend-jit` want 8-bit tensors: four numbers in an int32, channels in panels of sixteen.
  *  The layout is that of its `kernels/int8-layout.ts`; kernels refuse tensors of another size. */
 
+import type { AffineParameters } from '../parameters.ts';
 import type { FixedMultiplier } from './fixed-point.ts';
 
 const PANEL = 16;
@@ -41,6 +42,11 @@ export function packDepthwise(values: Int8Array, outputs: number): Int32Array {
     bytes[(Math.floor(o / PANEL) * taps + tap) * PANEL + (o % PANEL)] = value;
   });
   return new Int32Array(bytes.buffer);
+}
+
+/** [scale as float32 bits, zero point] */
+export function packParameters({ scale, zeroPoint }: AffineParameters): Int32Array {
+  return Int32Array.of(new Int32Array(Float32Array.of(scale).buffer)[0], zeroPoint);
 }
 
 /** What turns the sums of a channel into its 8 bits. */
@@ -84,8 +90,28 @@ export function packFactors(
     const away = right > 0 && rounding === 'twice' ? -1 : 0;
     return [bias, lift * 2 ** left, multiplier, half, away, 2 ** (30 - right), zero, min, max, inputZero];
   });
+  return inPanels(fields);
+}
+
+/** A factor as ONNX has it: one number in single precision. */
+export interface RealFactor {
+  /** Added to the sum first. */
+  readonly bias: number;
+  readonly factor: number;
+}
+
+/** The same fields, for kernels that round halves to even: they read no other than these. */
+export function packRealFactors(
+  channels: readonly RealFactor[],
+  { inputZero, zero, bounds: [min, max] }: Ends,
+): Int32Array {
+  const bits = new Int32Array(Float32Array.from(channels, ({ factor }) => factor).buffer);
+  return inPanels(channels.map(({ bias }, c) => [bias, 0, bits[c], 0, 0, 0, zero, min, max, inputZero]));
+}
+
+function inPanels(fields: readonly (readonly number[])[]): Int32Array {
   const count = fields[0]?.length ?? 0;
-  const out = new Int32Array(panelsOf(channels.length) * count * PANEL);
+  const out = new Int32Array(panelsOf(fields.length) * count * PANEL);
   fields.forEach((values, channel) => {
     const panel = Math.floor(channel / PANEL) * count * PANEL;
     values.forEach((value, field) => {
@@ -103,4 +129,9 @@ export function fits(
 ): boolean {
   const { left, right } = shiftsOf(shift, rounding);
   return largest * lift * 2 ** left + (right === 0 ? 0 : 2 ** (right - 1)) < 2 ** 31;
+}
+
+/** The same for a real factor: the sum, and the result to which a zero point is added. */
+export function realFits(largest: number, factor: number): boolean {
+  return largest < 2 ** 31 && largest * factor < 2 ** 30;
 }

@@ -24,13 +24,8 @@ export interface Hdf5Metadata {
 }
 
 /** What is given to HDF5 to make a dataset or an attribute. */
-export interface Hdf5WriteMetadata {
-  readonly type: number;
-  readonly size: number;
-  readonly signed: boolean;
-  readonly littleEndian: boolean;
-  readonly vlen: boolean;
-  readonly cset?: number;
+export interface Hdf5WriteMetadata
+  extends Pick<Hdf5Metadata, 'type' | 'size' | 'signed' | 'littleEndian' | 'vlen' | 'cset'> {
   readonly shape: readonly bigint[];
   readonly maxshape: readonly bigint[];
 }

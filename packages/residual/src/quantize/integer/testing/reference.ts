@@ -185,7 +185,7 @@ interface Windowed {
 }
 
 /** Every output pixel with the taps of its window inside the image: their numbers and their pixels. */
-function forEachWindow(
+export function forEachWindow(
   { strides, padding: [top, , left] }: Windowed,
   [rows, columns]: readonly number[],
   dilation: readonly [number, number],
