@@ -20,6 +20,7 @@ import {
 import type { DataId } from '@tensorflow/tfjs-core/dist/tensor_info.js';
 import { compile } from './compile.ts';
 import { Device, type Started } from './device.ts';
+import { Direct } from './direct/direct.ts';
 import { sizeOf } from './graph/shape.ts';
 import { outOfMemory } from './memory/out-of-memory.ts';
 import { type Guess, HeadStarts, isRight } from './record/head-start.ts';
@@ -57,6 +58,8 @@ export class JitBackend extends KernelBackend implements Tracer {
   private readonly programs = new Map<string, Loaded>();
   private readonly fillRule: Rule<never>;
   private readonly headStarts = new HeadStarts();
+  /** Undefined where every program is to be compiled. */
+  private readonly direct: Direct | undefined;
   /** The run that was started when the first operation of what is pending was recorded. */
   private early: { readonly guess: Guess; readonly started: Started } | undefined;
   /** Of the function that is being traced. */
@@ -64,7 +67,8 @@ export class JitBackend extends KernelBackend implements Tracer {
   private pending: Node[] = [];
   private flushScheduled = false;
 
-  constructor(engine: Engine, fillRule: Rule<never>) {
+  /** @param compileAlways small new programs too, which else are run step by step */
+  constructor(engine: Engine, fillRule: Rule<never>, compileAlways: boolean) {
     super();
     this.engine = engine;
     this.fillRule = fillRule;
@@ -72,6 +76,7 @@ export class JitBackend extends KernelBackend implements Tracer {
     (this.cpu as unknown as { firstUse: boolean }).firstUse = false; // no advice about tfjs-node
     this.data = new DataStorage(this, tfEngine());
     this.device = new Device(engine, (entry) => this.uploadable(entry));
+    this.direct = compileAlways ? undefined : new Direct(engine);
   }
 
   // ── data ids ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -445,6 +450,7 @@ export class JitBackend extends KernelBackend implements Tracer {
       return;
     }
     if (early !== undefined) this.device.drop(early.started);
+    if (program === undefined && this.runDirectly(recording)) return;
     try {
       if (program === undefined) {
         const compiled = compile(recording, engine.features);
@@ -460,6 +466,17 @@ export class JitBackend extends KernelBackend implements Tracer {
       throw error;
     }
     this.headStarts.learn(recording, program, early !== undefined);
+  }
+
+  /** Runs a small new program at once, step by step; false where it is to be compiled. */
+  private runDirectly(recording: Recording): boolean {
+    if (this.watched !== undefined) return false; // a trace is of a compiled program
+    const results = this.direct?.run(recording, (entry) => this.uploadable(entry));
+    if (results === undefined) return false;
+    recording.outputs.forEach((entry, i) => {
+      entry.host = this.cpu.write(results[i], [entry.size], entry.dtype);
+    });
+    return true;
   }
 
   private forgetOldest(): void {

@@ -47,7 +47,7 @@ function scheduled(graph: Graph, donatable: readonly boolean[], features: Featur
 }
 
 /** Builds the graph: TF.js kernels become their rules' values. */
-function lower({ nodes, leaves, outputs }: Recording): Graph {
+export function lower({ nodes, leaves, outputs }: Recording): Graph {
   const graph = new Graph();
   const values = new Map<unknown, Value>();
   const seen = new Set<unknown>(leaves);
