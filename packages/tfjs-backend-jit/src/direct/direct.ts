@@ -48,8 +48,8 @@ export class Direct {
    */
   run(recording: Recording, valuesOf: (entry: Entry) => HostValues): readonly HostValues[] | undefined {
     const { key, leaves, outputs } = recording;
-    if (!leaves.every(({ device, host }) => host !== undefined || (device && this.engine.isDone(device.run)))) {
-      return undefined;
+    for (const leaf of leaves) {
+      if (!isOnHost(leaf) && !(leaf.device && this.engine.isDone(leaf.device.run))) return undefined;
     }
     const known = this.plans.get(key) ?? this.learn(recording);
     if (known === undefined) return undefined;
@@ -64,8 +64,8 @@ export class Direct {
     const { heap } = this.engine;
     const { i32: words, f32 } = heap;
     plan.inputs.forEach(({ word, size }, i) => {
-      const { host, device } = leaves[i];
-      if (host === undefined && device !== undefined) {
+      const { device } = leaves[i];
+      if (device !== undefined && !isOnHost(leaves[i])) {
         words.copyWithin(word, device.address / 4, device.address / 4 + size);
         return;
       }
@@ -96,6 +96,8 @@ export class Direct {
     return known;
   }
 }
+
+const isOnHost = ({ values, host }: Entry): boolean => values !== undefined || host !== undefined;
 
 function isSmall({ nodes, leaves }: Recording): boolean {
   if (nodes.length > MOST_NODES) return false;

@@ -1,6 +1,7 @@
 /** What has been recorded but not run: nodes over data entries, and the key under which their program is found again. */
 import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import type { DataId } from '@tensorflow/tfjs-core/dist/tensor_info.js';
+import type { HostValues } from '../runtime/engine.ts';
 import type { Inputs, Rule, TensorType } from './rule.ts';
 
 /** A place in Wasm memory, shared by all entries that hold the same value. */
@@ -28,7 +29,9 @@ export interface Entry {
   refCount: number;
   readonly dtype: DataType;
   readonly size: number;
-  /** Its id in the cpu backend that holds host values. */
+  /** On the host, in the array of its type. */
+  values: HostValues | undefined;
+  /** Its id in the cpu backend: of what came from there, or went there. */
   host: DataId | undefined;
   device: DeviceBuffer | undefined;
   /** The recorded operation that will make it. */
@@ -38,6 +41,16 @@ export interface Entry {
   readers: number;
   /** Why it could not be computed. */
   failure: Error | undefined;
+}
+
+/** An entry with one holder. */
+export function newEntry(
+  dtype: DataType,
+  size: number,
+  of: Partial<Pick<Entry, 'values' | 'host' | 'device' | 'output'>> = {},
+): Entry {
+  const { values, host, device, output = 0 } = of;
+  return { refCount: 1, dtype, size, values, host, device, node: undefined, output, readers: 0, failure: undefined };
 }
 
 /** One recorded TF.js kernel. */
@@ -95,7 +108,7 @@ export function takeRecording(pending: readonly Node[]): Recording {
       outputs.push(entry);
       return '+';
     });
-    parts.push(`${node.kernel}${JSON.stringify(node.attrs, exact)}(${node.names}:${inputs.join()})${outs.join('')}`);
+    parts.push(`${node.kernel}${textOf(node.attrs)}(${node.names}:${inputs.join()})${outs.join('')}`);
   }
   return { key: parts.join('\n'), nodes, leaves, donatable: leaves.map(mayOverwrite), outputs };
 }
@@ -105,10 +118,15 @@ function mayOverwrite({ refCount, device }: Entry): boolean {
   return refCount === 0 && (device === undefined || device.refs === 1);
 }
 
-/** JSON writes null for what is no finite number, and 0 for -0. */
-function exact(_key: string, value: unknown): unknown {
-  if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return value;
-  return value === 0 ? 'number -0' : `number ${value}`;
+/** Attributes as text: equal only where they are equal, -0 and NaN included. */
+function textOf(value: unknown): string {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : `${value}`;
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'string' ? JSON.stringify(value) : `${value}`;
+  if (Array.isArray(value)) return `[${value.map(textOf)}]`;
+  let text = '';
+  for (const [name, inner] of Object.entries(value)) text += `${name}:${textOf(inner)},`;
+  return `{${text}}`;
 }
 
 /** The inputs as the rule's `infer` sees them. */
