@@ -4,9 +4,10 @@
  * for its compilation, it is compiled; where a run takes less than a compiled program's start, it never is. Both ways
  * give the same bits, so that nobody can tell which one was taken.
  */
-import { lower } from '../compile.ts';
-import { liveValues } from '../graph/graph.ts';
+import { lower, steadyInputs } from '../compile.ts';
+import { liveValues, type Value } from '../graph/graph.ts';
 import { sizeOf } from '../graph/shape.ts';
+import { runPasses } from '../passes/passes.ts';
 import type { Entry, Recording } from '../record/recording.ts';
 import { DESK, DESK_BYTES } from '../runtime/control.ts';
 import type { Engine, HostValues } from '../runtime/engine.ts';
@@ -83,9 +84,12 @@ export class Direct {
 
   private learn(recording: Recording): Known | undefined {
     if (!isSmall(recording)) return undefined;
-    const graph = lower(recording);
+    const lowered = lower(recording);
+    // Only what slides a window is computed in another way by what the passes make of its surroundings.
+    const graph = lowered.values.some(slides) ? runPasses(lowered) : lowered;
     const { code, engine } = this;
-    const plan = planDirect(graph, { code, engine, address: DESK, bytes: DESK_BYTES });
+    const steady = steadyInputs(graph, recording.donatable);
+    const plan = planDirect(graph, steady, { code, engine, address: DESK, bytes: DESK_BYTES });
     if (plan === undefined) return undefined;
     const known = { plan, left: COMPILE + COMPILE_VALUE * liveValues(graph).length };
     this.plans.set(recording.key, known);
@@ -96,6 +100,8 @@ export class Direct {
     return known;
   }
 }
+
+const slides = ({ op }: Value): boolean => op.kind === 'recipe' && op.detail?.kind === 'window';
 
 const isOnHost = ({ values, host }: Entry): boolean => values !== undefined || host !== undefined;
 

@@ -47,10 +47,10 @@ const INSTRUCTION = 0.0008;
 /** Of a multiply-add that waits for the one before. */
 const MULTIPLY = 0.002;
 
-/** The plan of a graph; undefined where it cannot be one. */
-export function planDirect(graph: Graph, desk: Desk): DirectPlan | undefined {
+/** The plan of a graph; undefined where it cannot be one. `steady`: what a convolution's choice of kernel may depend on. */
+export function planDirect(graph: Graph, steady: ReadonlySet<Value>, desk: Desk): DirectPlan | undefined {
   try {
-    return new Planner(desk).plan(graph);
+    return new Planner(desk, steady).plan(graph);
   } catch (error) {
     if (error instanceof NotDirect) return undefined;
     throw error;
@@ -65,13 +65,15 @@ interface Source {
 
 class Planner {
   private readonly desk: Desk;
+  private readonly steady: ReadonlySet<Value>;
   private readonly steps: Step[] = [];
   private readonly places = new Map<Value, readonly number[]>();
   private taken = 0;
   private time = 0;
 
-  constructor(desk: Desk) {
+  constructor(desk: Desk, steady: ReadonlySet<Value>) {
     this.desk = desk;
+    this.steady = steady;
   }
 
   plan(graph: Graph): DirectPlan {
@@ -159,8 +161,6 @@ class Planner {
     const [to] = out;
     const size = sizeOf(op.outputs[0].shape);
     switch (detail?.kind) {
-      case 'window':
-        throw new NotDirect(); // which kernel computes it depends on what the passes make of its surroundings
       case 'concat':
         this.step(size * MOVE, (words) => concatRows(words, detail.outer, detail.inner, from, to));
         return;
@@ -202,7 +202,11 @@ class Planner {
         return;
       }
       default:
-        this.kernels(op.build(this.desk.engine.features), from, out);
+        this.kernels(
+          op.build(this.desk.engine.features, { steady: op.inputs.map((v) => this.steady.has(storageOf(v))) }),
+          from,
+          out,
+        );
     }
   }
 

@@ -22,6 +22,6 @@ export const MARKS = 8192;
 export const MAX_MARKS = 6000;
 /** Where small programs are run step by step (`direct/`), and how much there is. */
 export const DESK = 65536;
-export const DESK_BYTES = 262144;
+export const DESK_BYTES = 1048576;
 /** The heap begins here. */
 export const RESERVED = DESK + DESK_BYTES;

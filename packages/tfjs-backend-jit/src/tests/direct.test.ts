@@ -93,6 +93,30 @@ const further: Readonly<Record<string, Operation>> = {
           3,
         ),
   mirror: (x, { random }) => tf.mirrorPad(tf.reshape(x, [x.size]), [[0, random.int(x.size)]], 'reflect'),
+  layer: (x, s) => {
+    if (x.rank !== 4) return tf.neg(x);
+    const filter = wild([3, 3, x.shape[3] ?? 1, 16], s.random) as tf.Tensor4D;
+    const y = tf.conv2d(x as tf.Tensor4D, filter, 1, 'same');
+    return tf.slice(tf.relu(tf.add(tf.mul(y, wild([16], s.random)), wild([16], s.random))), [0, 0, 0, 0], x.shape);
+  },
+  depthwise: (x, s) =>
+    x.rank === 4
+      ? tf.depthwiseConv2d(x as tf.Tensor4D, wild([2, 2, x.shape[3] ?? 1, 1], s.random) as tf.Tensor4D, 1, 'same')
+      : tf.neg(x),
+  pools: (x, { random }) =>
+    x.rank === 4
+      ? random.pick([tf.avgPool, tf.maxPool])(
+          tf.pad(x as tf.Tensor4D, [
+            [0, 0],
+            [1, 0],
+            [0, 1],
+            [0, 0],
+          ]),
+          2,
+          1,
+          'valid',
+        )
+      : tf.neg(x),
   resize: (x) => (x.rank === 4 ? tf.image.resizeBilinear(x as tf.Tensor4D, [3, 7]) : tf.neg(x)),
 };
 
@@ -109,6 +133,7 @@ const SHAPES = [
   [1, 37],
   [2, 300],
   [2, 4, 4, 3],
+  [1, 6, 5, 16],
   [130],
   [2, 2, 3, 2],
 ];
@@ -148,7 +173,7 @@ async function execute(seed: number, backend: Backend, steps: number): Promise<R
 for (const [steps, seeds] of [
   [1, 1000],
   [6, 400],
-  [25, 120],
+  [25, 150],
 ]) {
   test(`programs of ${steps} operations give the same bits step by step and compiled`, async () => {
     const compiledBefore = [runsOf('jit'), runsOf(COMPILED)];
