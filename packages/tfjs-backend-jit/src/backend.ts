@@ -141,10 +141,11 @@ export class JitBackend extends KernelBackend implements Tracer {
         if (cpuKernel === undefined) throw new Error(`${kernel}: float32 tensors that are not empty are needed`);
         return this.runOnCpu(cpuKernel, inputs, attrs);
       }
-      const given = Object.values(named).map((info) => this.seen(info));
-      const entries = this.pending.add(kernel, rule, Object.keys(named), given, attrs, types);
-      const outputs = entries.map((entry, i) => this.expose(entry, types[i].shape, types[i].dtype));
-      return rule.list ? outputs : outputs[0];
+      const names = Object.keys(named);
+      const given = names.map((name) => this.seen(named[name]));
+      const entries = this.pending.add(kernel, rule, names, given, attrs, types);
+      if (!rule.list) return this.expose(entries[0], types[0].shape, types[0].dtype);
+      return entries.map((entry, i) => this.expose(entry, types[i].shape, types[i].dtype));
     };
   }
 
@@ -267,7 +268,7 @@ function inferOrNull(
   attrs: unknown,
   hasFallback: boolean,
 ): readonly TensorType[] | null {
-  for (const { dtype, shape } of Object.values(inputs)) if (!isCompiled(dtype) || sizeOf(shape) === 0) return null;
+  for (const name in inputs) if (!isCompiled(inputs[name].dtype) || sizeOf(inputs[name].shape) === 0) return null;
   if (!hasFallback) return rule.infer(inputs, attrs as never);
   try {
     return rule.infer(inputs, attrs as never);

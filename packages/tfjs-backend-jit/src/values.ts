@@ -90,9 +90,9 @@ export class Values {
     expose: (entry: Entry, shape: readonly number[], dtype: DataType) => TensorInfo,
   ): TensorInfo | TensorInfo[] {
     type Given = TensorInfo | readonly TensorInfo[] | null | undefined;
-    // Derived from the tensor itself: some cpu kernels ask for its rank or size.
+    // A copy of the tensor itself: some cpu kernels ask for its rank or size.
     const give = (info: TensorInfo): TensorInfo =>
-      Object.create(info, { dataId: { value: this.cpuId(entryOf(info)) } }) as TensorInfo;
+      Object.assign(Object.create(Object.getPrototypeOf(info)), info, { dataId: this.cpuId(entryOf(info)) });
     const giveAll = (given: Given): Given => {
       if (given === null || given === undefined) return given;
       return 'dataId' in given ? give(given) : given.map(give); // some kernels take lists under one name

@@ -18,6 +18,11 @@ export class Pending {
   private nodes: Node[] = [];
   private scheduled = false;
 
+  private readonly atEnd = () => {
+    this.scheduled = false;
+    this.flush();
+  };
+
   constructor(listener: Listener) {
     this.listener = listener;
   }
@@ -31,9 +36,10 @@ export class Pending {
     types: readonly TensorType[],
   ): readonly Entry[] {
     const outputs = types.map(({ shape, dtype }, output) => newEntry(dtype, sizeOf(shape), { output }));
-    const failure = inputs.find(({ entry }) => entry.failure !== undefined)?.entry.failure;
-    if (failure !== undefined) {
-      for (const entry of outputs) entry.failure = failure;
+    for (const { entry } of inputs) {
+      const { failure } = entry;
+      if (failure === undefined) continue;
+      for (const output of outputs) output.failure = failure;
       return outputs;
     }
     const node: Node = { kernel, rule, names, inputs, attrs, types, outputs };
@@ -44,10 +50,7 @@ export class Pending {
     if (this.nodes.length >= MAX_PENDING) this.flush();
     else if (!this.scheduled) {
       this.scheduled = true;
-      queueMicrotask(() => {
-        this.scheduled = false;
-        this.flush();
-      });
+      queueMicrotask(this.atEnd);
     }
     return outputs;
   }

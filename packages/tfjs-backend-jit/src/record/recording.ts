@@ -78,6 +78,34 @@ export interface Recording {
 
 /** Finds what of `pending` the live entries need, and names it. */
 export function takeRecording(pending: readonly Node[]): Recording {
+  const nodes = neededOf(pending);
+  const numbers = new Map<Entry, number>();
+  const leaves: Entry[] = [];
+  const outputs: Entry[] = [];
+  let key = '';
+  for (const { kernel, attrs, names, inputs, outputs: made } of nodes) {
+    key += `${kernel}${textOf(attrs)}(${names}:`;
+    for (const { entry, shape, dtype } of inputs) {
+      const number = numbers.get(entry);
+      const as = dtype === entry.dtype ? '' : dtype;
+      if (number === undefined) {
+        key += `${numbers.size}=${entry.dtype}${mayOverwrite(entry) ? '!' : ''}[${shape}]${as},`;
+        numbers.set(entry, numbers.size);
+        leaves.push(entry);
+      } else key += `${number}[${shape}]${as},`;
+    }
+    key += ')';
+    for (const entry of made) {
+      numbers.set(entry, numbers.size);
+      key += entry.refCount === 0 ? '_' : '+';
+      if (entry.refCount > 0) outputs.push(entry);
+    }
+    key += '\n';
+  }
+  return { key, nodes, leaves, donatable: leaves.map(mayOverwrite), outputs };
+}
+
+function neededOf(pending: readonly Node[]): readonly Node[] {
   const needed = new Set<Node>();
   for (let i = pending.length - 1; i >= 0; i--) {
     const node = pending[i];
@@ -85,32 +113,7 @@ export function takeRecording(pending: readonly Node[]): Recording {
     needed.add(node);
     for (const { entry } of node.inputs) if (entry.node !== undefined) needed.add(entry.node);
   }
-  const nodes = pending.filter((node) => needed.has(node));
-  const numbers = new Map<Entry, number>();
-  const leaves: Entry[] = [];
-  const outputs: Entry[] = [];
-  const parts: string[] = [];
-  for (const node of nodes) {
-    const inputs = node.inputs.map(({ entry, shape, dtype }) => {
-      let number = numbers.get(entry);
-      const as = dtype === entry.dtype ? '' : dtype;
-      if (number === undefined) {
-        number = numbers.size;
-        numbers.set(entry, number);
-        leaves.push(entry);
-        return `${number}=${entry.dtype}${mayOverwrite(entry) ? '!' : ''}[${shape}]${as}`;
-      }
-      return `${number}[${shape}]${as}`;
-    });
-    const outs = node.outputs.map((entry) => {
-      numbers.set(entry, numbers.size);
-      if (entry.refCount === 0) return '_';
-      outputs.push(entry);
-      return '+';
-    });
-    parts.push(`${node.kernel}${textOf(node.attrs)}(${node.names}:${inputs.join()})${outs.join('')}`);
-  }
-  return { key: parts.join('\n'), nodes, leaves, donatable: leaves.map(mayOverwrite), outputs };
+  return needed.size === pending.length ? pending : pending.filter((node) => needed.has(node));
 }
 
 /** True if nobody needs the value afterwards, nor another value that lies in the same memory. */
@@ -129,12 +132,14 @@ function textOf(value: unknown): string {
   return `{${text}}`;
 }
 
-/** The inputs as the rule's `infer` sees them. */
-export function namedInputs(inputs: Record<string, TensorInfo | TensorInfo[] | null | undefined>): Inputs {
+type Given = Readonly<Record<string, TensorInfo | TensorInfo[] | null | undefined>>;
+
+/** The inputs as the rule's `infer` sees them: those that were given, by name. */
+export function namedInputs(inputs: Given): Inputs {
   const named: Record<string, TensorInfo> = {};
-  for (const [name, info] of Object.entries(inputs)) {
-    if (info === null || info === undefined) continue;
-    named[name] = info as TensorInfo;
+  for (const name in inputs) {
+    const info = inputs[name];
+    if (info !== null && info !== undefined) named[name] = info as TensorInfo;
   }
   return named;
 }
