@@ -16,7 +16,7 @@ import { type DirectPlan, planDirect } from './plan.ts';
 
 /** Recordings of more operations, or of more elements, are compiled at once. */
 const MOST_NODES = 1000;
-const MOST_ELEMENTS = DESK_BYTES / 4;
+const MOST_ELEMENTS = 65_536;
 /** Microseconds to start a compiled program and to fetch its results. */
 const START = 20;
 /** Microseconds to compile a program, and for each of its values. */
