@@ -7,7 +7,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import type { JitBackend } from '../backend.ts';
-import { assertSameBits, type Backend, COMPILED, Random, type Result, snapshot, specials } from './testing/compare.ts';
+import {
+  assertSameBits,
+  type Backend,
+  COMPILED,
+  floats,
+  Random,
+  type Result,
+  snapshot,
+  specials,
+} from './testing/compare.ts';
 import { operations, type Source, small, wholeNumbers } from './testing/random-program.ts';
 
 /** Programs that a backend compiled and ran. */
@@ -189,3 +198,33 @@ for (const [steps, seeds] of [
     assert.ok(some < all / 2, `most programs run step by step: of ${all} runs ${some} were compiled`);
   });
 }
+
+test('a program is compiled when its runs would have paid for it, and never where a run is nothing', async () => {
+  await tf.setBackend('jit');
+  const runs = (times: number, body: (x: tf.Tensor) => tf.Tensor, size: number) => {
+    const before = runsOf('jit');
+    for (let i = 0; i < times; i++) tf.tidy(() => body(floats([size], i)).dataSync());
+    return runsOf('jit') - before;
+  };
+  assert.equal(
+    runs(500, (x) => tf.add(x, 1), 40),
+    0,
+  );
+  const work = (x: tf.Tensor) => tf.tanh(tf.tanh(tf.tanh(tf.tanh(x))));
+  assert.equal(runs(3, work, 4000), 0);
+  const compiled = runs(40, work, 4000);
+  assert.ok(compiled > 20 && compiled < 40, `${compiled} of 40`);
+});
+
+test('a small program does not wait for what is still being computed', async () => {
+  await tf.setBackend('jit');
+  const x = tf.tidy(() => tf.eye(1200));
+  const y = tf.matMul(x, x);
+  await Promise.resolve(); // the turn ends, the product runs
+  const before = runsOf('jit');
+  const z = tf.tidy(() => tf.neg(tf.slice(y, [2, 0], [1, 4])));
+  const reading = z.data();
+  assert.equal(runsOf('jit') - before, 1, 'it is queued behind the product');
+  assert.deepEqual([...(await reading)], [-0, -0, -1, -0]);
+  tf.dispose([x, y, z]);
+});
