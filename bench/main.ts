@@ -7,13 +7,15 @@ import { parseArgs } from 'node:util';
 import { benchAugment } from './augment.ts';
 import { Peer } from './child.ts';
 import { layersTable } from './layers.ts';
+import { benchOrdinary } from './ordinary.ts';
 import { findPeer, ours, oursInPage, PEERS, type PeerName, type Places, type Shortcut } from './peers.ts';
 import { type Line, reportOf, tableOf } from './report.ts';
 import { median, type Work, workOf } from './work.ts';
 
-const HELP = `npm run bench -- train|infer|augment [options]
+const HELP = `npm run bench -- train|infer|augment|ordinary [options]
 
 augment takes --runs and --seconds only: images a second that one thread decodes, augments and normalises.
+ordinary takes --runs and --json only: ordinary TF.js code with small tensors, on this project's backend and on stock cpu.
 For train and infer:
 
   --stem cifar|imagenet   32×32 images and 10 classes, or 224×224 and 1000 (default cifar)
@@ -175,6 +177,11 @@ async function main(): Promise<void> {
   if (process.argv[2] === 'augment') {
     const { values } = read();
     await benchAugment(count('--runs', values.runs), Number(values.seconds));
+    return;
+  }
+  if (process.argv[2] === 'ordinary') {
+    const { values } = read();
+    await benchOrdinary(count('--runs', values.runs), values.json);
     return;
   }
   const options = parse();

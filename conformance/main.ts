@@ -13,6 +13,7 @@ const HELP = `npm run test:conformance -- [options]
 
   --filter REGEX    only specs whose full name matches, e.g. --filter '^conv2d'
   --backend NAME    only this backend (${BACKENDS.join(', ')}); without cpu nothing is compared
+  --compiled        compile every program at once instead of running small new ones step by step
                     (the same as JIT_COMPILE=always)
   --verbose         whole messages of failing specs instead of their first lines
   --limit N         print at most N failing specs (default 200)
@@ -32,6 +33,7 @@ async function main(): Promise<number> {
     options: {
       filter: { type: 'string' },
       backend: { type: 'string' },
+      compiled: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
       limit: { type: 'string', default: '200' },
       help: { type: 'boolean', default: false },
@@ -47,13 +49,14 @@ async function main(): Promise<number> {
     return 2;
   }
   const backends = only === undefined ? BACKENDS : [only];
+  const env = { ...process.env, ...(values.compiled ? { JIT_COMPILE: 'always' } : {}) };
   const limit = Number(values.limit);
 
   const outcomes = new Map<BackendName, Outcome>();
   for (const backend of backends) {
     const bundle = join(import.meta.dirname, '..', '.cache', 'conformance', `${backend}.mjs`);
     await bundleSuite(backend, bundle);
-    const outcome = await runBundle(bundle, { filter: values.filter });
+    const outcome = await runBundle(bundle, { filter: values.filter, env });
     outcomes.set(backend, outcome);
     const { passed, failed, skipped } = tally(outcome.results);
     console.log(`${backend}: ${passed} passed, ${failed} failed, ${skipped} skipped (${outcome.seconds.toFixed(1)} s)`);

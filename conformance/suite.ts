@@ -21,20 +21,21 @@ export interface Outcome {
 export interface RunOptions {
   /** Runs only specs whose full name matches this regular expression. */
   readonly filter?: string | undefined;
+  readonly env?: NodeJS.ProcessEnv;
   /** Default 90,000. */
   readonly silenceMs?: number;
 }
 
 /** Runs every spec of the ES module `bundle`, in order of declaration. */
 export async function runBundle(bundle: string, options: RunOptions = {}): Promise<Outcome> {
-  const { filter, silenceMs = SILENCE_MS } = options;
+  const { filter, env = process.env, silenceMs = SILENCE_MS } = options;
   const started = performance.now();
   const results: SpecResult[] = [];
   const errors: string[] = [];
   let after = -1;
   for (let restarts = 0; ; restarts++) {
     const job = { bundle, after, ...(filter === undefined ? {} : { filter }) };
-    const end = await runOnce(job, silenceMs, results, errors);
+    const end = await runOnce(job, env, silenceMs, results, errors);
     if (end.complete) break;
     if (end.running === undefined || restarts === MAX_RESTARTS) {
       errors.push(`the process ended ${end.running ? 'too often' : 'outside of a spec'}: ${end.cause}`);
@@ -52,9 +53,16 @@ interface End {
   readonly running: { readonly number: number; readonly name: string } | undefined;
 }
 
-function runOnce(job: Job, silenceMs: number, results: SpecResult[], errors: string[]): Promise<End> {
+function runOnce(
+  job: Job,
+  env: NodeJS.ProcessEnv,
+  silenceMs: number,
+  results: SpecResult[],
+  errors: string[],
+): Promise<End> {
   return new Promise((resolve) => {
     const child = fork(join(import.meta.dirname, 'run.ts'), [JSON.stringify(job)], {
+      env,
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });

@@ -43,11 +43,15 @@ function scheduled(graph: Graph, donatable: readonly boolean[], features: Featur
   const tasks = schedule(graph, features);
   const flops = tasks.flatMap(({ recipe }) => recipe.steps).reduce((sum, { kernel }) => sum + kernel.flops, 0);
   if (flops > KEEP_BELOW_FLOPS) return tasks;
-  return schedule(graph, features, new Set(graph.inputs.filter((_, i) => !donatable[i])));
+  return schedule(graph, features, steadyInputs(graph, donatable));
 }
 
+/** The inputs that outlive the run. */
+export const steadyInputs = (graph: Graph, donatable: readonly boolean[]): ReadonlySet<Value> =>
+  new Set(graph.inputs.filter((_, i) => !donatable[i]));
+
 /** Builds the graph: TF.js kernels become their rules' values. */
-function lower({ nodes, leaves, outputs }: Recording): Graph {
+export function lower({ nodes, leaves, outputs }: Recording): Graph {
   const graph = new Graph();
   const values = new Map<unknown, Value>();
   const seen = new Set<unknown>(leaves);

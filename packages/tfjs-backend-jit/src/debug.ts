@@ -15,5 +15,11 @@ function print(stage: Stage, text: () => string): void {
   if (chosen.has(stage)) console.error(`── ${stage} ${'─'.repeat(70 - stage.length)}\n${text()}`);
 }
 
-/** Prints a stage if it was asked for; `text` is only called then. `debug.timed`: programs carry time stamps. */
-export const debug: typeof print & { readonly timed: boolean } = Object.assign(print, { timed: chosen.has('time') });
+/**
+ * Prints a stage if it was asked for; `text` is only called then. `debug.timed`: programs carry time stamps;
+ * `debug.any`: something was asked for, so that programs which need no compiler go through it, too.
+ */
+export const debug: typeof print & { readonly timed: boolean; readonly any: boolean } = Object.assign(print, {
+  timed: chosen.has('time'),
+  any: chosen.size > 0,
+});

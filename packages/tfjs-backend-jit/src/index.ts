@@ -5,9 +5,11 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { getKernelsForBackend, registerBackend, registerKernel } from '@tensorflow/tfjs-core';
 import { JitBackend } from './backend.ts';
+import { debug } from './debug.ts';
 import { kernelConfigs } from './record/kernels.ts';
 import { rules } from './record/rules.ts';
 import { startEngine } from './runtime/platform.ts';
+import { env } from './wasm/features.ts';
 
 export type { JitBackend } from './backend.ts';
 export { OutOfMemoryError } from './memory/out-of-memory.ts';
@@ -16,6 +18,9 @@ for (const config of kernelConfigs(getKernelsForBackend('cpu'))) registerKernel(
 
 registerBackend(
   'jit',
-  async () => new JitBackend(await startEngine((message) => console.warn(message)), rules.Fill),
+  async () => {
+    const engine = await startEngine((message) => console.warn(message));
+    return new JitBackend(engine, rules.Fill, debug.any || env('JIT_COMPILE') === 'always');
+  },
   3, // before webgl and wasm (2) and cpu (1) where the user names none
 );

@@ -16,9 +16,12 @@ import { sgd } from '../train/sgd.ts';
 import { type StepOptions, trainingStep } from '../train/step.ts';
 import { tinyModel, weightsOf } from '../train/testing.ts';
 
+// A step of so small a network would run without being compiled.
+process.env.JIT_COMPILE = 'always';
+
 /** What the backend counts: its fields are its own. */
 interface Counted {
-  readonly programs: ReadonlyMap<string, unknown>;
+  readonly runner: { readonly programs: ReadonlyMap<string, unknown> };
   readonly engine: { run: (...given: readonly unknown[]) => unknown };
 }
 
@@ -62,7 +65,7 @@ for (const [name, make] of Object.entries(cases)) {
     const options = make();
     const step = trainingStep(model, { ...options, averages });
     for (let i = 0; i < 2; i++) await step({ images: images(i), labels, size: 12 });
-    const [programs, { run }] = [backend.programs.size, backend.engine];
+    const [programs, { run }] = [backend.runner.programs.size, backend.engine];
     let runs = 0;
     backend.engine.run = (...given) => {
       runs++;
@@ -73,7 +76,7 @@ for (const [name, make] of Object.entries(cases)) {
     for (const one of inputs) await step({ images: one, labels, size: 12 });
     backend.engine.run = run;
     assert.equal(runs, 4);
-    assert.equal(backend.programs.size, programs);
+    assert.equal(backend.runner.programs.size, programs);
     for (const owned of [averages, options.optimizer, model]) owned.dispose();
   });
 
@@ -107,9 +110,9 @@ test('micro-batches share one program, and lookahead has a small one of its own'
   const optimizer = sgd({ learningRate: rate, momentum: 0.9 });
   const step = trainingStep(model, { optimizer, averages, microBatch: 3 });
   for (let i = 0; i < 4; i++) await step({ images: images(i), labels, size: 12 });
-  const programs = backend.programs.size;
+  const programs = backend.runner.programs.size;
   for (let i = 0; i < 6; i++) await step({ images: images(i), labels, size: 12 });
-  assert.equal(backend.programs.size, programs);
+  assert.equal(backend.runner.programs.size, programs);
   step.dispose();
   for (const owned of [averages, optimizer, model]) owned.dispose();
 });

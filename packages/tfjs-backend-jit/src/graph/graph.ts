@@ -5,6 +5,9 @@
 import type { Conv2DShape } from '../kernels/conv-shape.ts';
 import type { Features, Recipe, Setting } from '../kernels/kernel.ts';
 import type { Lane, ReduceFn, ScalarFn } from '../kernels/loop-spec.ts';
+import type { MatMulShape } from '../kernels/matmul.ts';
+import type { GatherShape } from '../kernels/move-gather.ts';
+import type { Paddings } from '../kernels/move-pad.ts';
 import { denseStrides, isDense, reshapeStrides, type Shape, sameShape, sizeOf } from './shape.ts';
 
 /** An operation with a kernel of its own (convolution, pooling …). Equal `name` and `key` mean equal code. */
@@ -19,10 +22,14 @@ export interface RecipeOp {
   readonly detail?: Detail;
 }
 
-/** The geometry of a window operation, or zeros around an image. */
+/** The geometry of a window operation, a move or a product. */
 export type Detail =
   | { readonly kind: 'window'; readonly shape: Conv2DShape; readonly build: WindowBuild }
-  | { readonly kind: 'pad'; readonly paddings: readonly (readonly [number, number])[]; readonly value: number };
+  | { readonly kind: 'pad'; readonly paddings: Paddings; readonly value: number }
+  | { readonly kind: 'concat'; readonly outer: number; readonly inner: readonly number[] }
+  | { readonly kind: 'gather'; readonly shape: GatherShape }
+  | { readonly kind: 'extreme'; readonly of: 'max' | 'min'; readonly dims: readonly [number, number, number] }
+  | { readonly kind: 'product'; readonly shape: MatMulShape };
 
 export type WindowBuild = (shape: Conv2DShape, features: Features, setting?: Setting) => Recipe;
 

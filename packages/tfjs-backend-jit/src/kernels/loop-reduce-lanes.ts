@@ -17,7 +17,8 @@ import { Tile, tileScratch } from './loop-tile.ts';
 /** Points per tile: 256 additions per lane of two pairs before f64 takes over. */
 const TILE = 4096;
 
-export function reduceLanes(nest: Nest, name: string, features: Features): Recipe {
+/** @param single fold point by point, in order */
+export function reduceLanes(nest: Nest, name: string, features: Features, single: boolean): Recipe {
   const { elements, grain, flops, bytes } = traffic(nest);
   const { reductions } = nest;
   const last = nest.axes.length - 1;
@@ -43,7 +44,6 @@ export function reduceLanes(nest: Nest, name: string, features: Features): Recip
   const count = Math.ceil(tasks / perGroup);
   const units = outputs * count;
   const perPiece = Math.max(Math.ceil(units / MAX_PIECES), Math.floor((grain / elements) * units), 1);
-  const single = reductions.some((r) => !FOLDS[r.fn].vector);
   const parts = reductions.length > 2 ? 2 : 4;
   const hoisted = (tileScratch(nest, 1) + 15) & ~15;
   const buffers = nest.inputs.length + nest.stores.length + reductions.length;

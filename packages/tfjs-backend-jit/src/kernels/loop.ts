@@ -13,6 +13,8 @@ import type { LoopReduce, LoopSpec } from './loop-spec.ts';
 
 /** Below so many points per output, vectors run along the outputs even where that means gathering. */
 const SHORT = 32;
+/** Loops of so few points fold one point after the other, in order: so does whoever runs a small program step by step. */
+export const IN_ORDER = 2048;
 
 /**
  * The kernels of a fused loop. Pointers of the recipe: the spec's inputs, then its stores, then its reductions.
@@ -29,13 +31,14 @@ export function loop(spec: LoopSpec, features: Features): Recipe {
     const inputs = spec.inputs.map((_, index) => ({ kind: 'input' as const, index }));
     return { temps: [], steps: [{ kernel, args: [...inputs, ...nest.stores.map((_, i) => output(i))] }] };
   }
-  const vectors = nest.reductions.every((r) => FOLDS[r.fn].vector !== undefined);
+  const inOrder = product(nest.axes.map(({ size }) => size)) <= IN_ORDER;
+  const vectors = !inOrder && nest.reductions.every((r) => FOLDS[r.fn].vector !== undefined);
   const order = keptFirst(nest);
   const kept = nest.axes.filter((a) => !a.reduced).length;
   const lastKept = order[kept - 1];
   const alongKept =
     vectors && lastKept !== undefined && (lastKept === nest.axes.length - 1 || prefersKept(nest, lastKept));
-  if (!alongKept) return reduceLanes(permute(nest, order), name, features);
+  if (!alongKept) return reduceLanes(permute(nest, order), name, features, !vectors);
   const rest = order.filter((a) => a !== lastKept);
   return reduceRows(permute(nest, [...rest, lastKept]), name, features);
 }

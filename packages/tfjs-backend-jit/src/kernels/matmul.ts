@@ -65,6 +65,23 @@ export function matMul(shape: MatMulShape, features: Features): Recipe {
   };
 }
 
+/**
+ * How many k each of the sums has that are added to one element of the result, in order: all of it depends on k alone.
+ * Whoever computes a product in another way gets the same bits by adding up in the same parts.
+ */
+export function productParts(k: number, transposeA: boolean): number[] {
+  if (transposeA && k > CHUNK_DEPTH) {
+    return [...productParts(CHUNK_DEPTH, false), ...productParts(k - CHUNK_DEPTH, transposeA)];
+  }
+  return phasesOfRuns([], { length: k, aStep: 0, bStep: 0 }, BLOCK_DEPTH).flatMap((phase) => {
+    const steps = stepsOf(phase);
+    return Array.from(
+      { length: Math.ceil(steps / phase.blockSteps) },
+      (_, i) => phase.unroll * Math.min(phase.blockSteps, steps - i * phase.blockSteps),
+    );
+  });
+}
+
 interface Plan {
   readonly shape: MatMulShape;
   readonly width: number;

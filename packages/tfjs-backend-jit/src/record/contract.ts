@@ -134,6 +134,7 @@ function product(
     inputs: [a, b],
     outputs: [{ shape: out, lane: 'f32' }],
     build: (features) => matMul(dims, features),
+    detail: { kind: 'product', shape: dims },
   })[0];
 }
 

@@ -34,6 +34,7 @@ export class HeadStarts {
 
   /** The program that a recording which begins with `node` is likely to be, if all that it reads is there. */
   guess(node: Node): Guess | undefined {
+    if (this.routines.size === 0) return undefined;
     const name = nameOf(node);
     const routine = this.routines.get(name);
     if (routine === undefined || routine.seen < routine.needed) return undefined;

@@ -21,6 +21,7 @@ function join(g: Graph, parts: readonly Value[], axis: number): Value {
     inputs: parts,
     outputs: [{ shape, lane }],
     build: (features) => concat(outer, inner, features),
+    detail: { kind: 'concat', outer, inner },
   });
   return out;
 }
@@ -287,6 +288,7 @@ export const move: Rules = {
         inputs: [x, indices],
         outputs: [{ shape: out.shape, lane: x.lane }],
         build: (features) => gather(dims, features),
+        detail: { kind: 'gather', shape: dims },
       });
     },
   }),

@@ -1,6 +1,7 @@
 /** What has been recorded but not run: nodes over data entries, and the key under which their program is found again. */
 import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import type { DataId } from '@tensorflow/tfjs-core/dist/tensor_info.js';
+import type { HostValues } from '../runtime/engine.ts';
 import type { Inputs, Rule, TensorType } from './rule.ts';
 
 /** A place in Wasm memory, shared by all entries that hold the same value. */
@@ -28,7 +29,9 @@ export interface Entry {
   refCount: number;
   readonly dtype: DataType;
   readonly size: number;
-  /** Its id in the cpu backend that holds host values. */
+  /** On the host, in the array of its type. */
+  values: HostValues | undefined;
+  /** Its id in the cpu backend: of what came from there, or went there. */
   host: DataId | undefined;
   device: DeviceBuffer | undefined;
   /** The recorded operation that will make it. */
@@ -38,6 +41,16 @@ export interface Entry {
   readers: number;
   /** Why it could not be computed. */
   failure: Error | undefined;
+}
+
+/** An entry with one holder. */
+export function newEntry(
+  dtype: DataType,
+  size: number,
+  of: Partial<Pick<Entry, 'values' | 'host' | 'device' | 'output'>> = {},
+): Entry {
+  const { values, host, device, output = 0 } = of;
+  return { refCount: 1, dtype, size, values, host, device, node: undefined, output, readers: 0, failure: undefined };
 }
 
 /** One recorded TF.js kernel. */
@@ -65,6 +78,34 @@ export interface Recording {
 
 /** Finds what of `pending` the live entries need, and names it. */
 export function takeRecording(pending: readonly Node[]): Recording {
+  const nodes = neededOf(pending);
+  const numbers = new Map<Entry, number>();
+  const leaves: Entry[] = [];
+  const outputs: Entry[] = [];
+  let key = '';
+  for (const { kernel, attrs, names, inputs, outputs: made } of nodes) {
+    key += `${kernel}${textOf(attrs)}(${names}:`;
+    for (const { entry, shape, dtype } of inputs) {
+      const number = numbers.get(entry);
+      const as = dtype === entry.dtype ? '' : dtype;
+      if (number === undefined) {
+        key += `${numbers.size}=${entry.dtype}${mayOverwrite(entry) ? '!' : ''}[${shape}]${as},`;
+        numbers.set(entry, numbers.size);
+        leaves.push(entry);
+      } else key += `${number}[${shape}]${as},`;
+    }
+    key += ')';
+    for (const entry of made) {
+      numbers.set(entry, numbers.size);
+      key += entry.refCount === 0 ? '_' : '+';
+      if (entry.refCount > 0) outputs.push(entry);
+    }
+    key += '\n';
+  }
+  return { key, nodes, leaves, donatable: leaves.map(mayOverwrite), outputs };
+}
+
+function neededOf(pending: readonly Node[]): readonly Node[] {
   const needed = new Set<Node>();
   for (let i = pending.length - 1; i >= 0; i--) {
     const node = pending[i];
@@ -72,32 +113,7 @@ export function takeRecording(pending: readonly Node[]): Recording {
     needed.add(node);
     for (const { entry } of node.inputs) if (entry.node !== undefined) needed.add(entry.node);
   }
-  const nodes = pending.filter((node) => needed.has(node));
-  const numbers = new Map<Entry, number>();
-  const leaves: Entry[] = [];
-  const outputs: Entry[] = [];
-  const parts: string[] = [];
-  for (const node of nodes) {
-    const inputs = node.inputs.map(({ entry, shape, dtype }) => {
-      let number = numbers.get(entry);
-      const as = dtype === entry.dtype ? '' : dtype;
-      if (number === undefined) {
-        number = numbers.size;
-        numbers.set(entry, number);
-        leaves.push(entry);
-        return `${number}=${entry.dtype}${mayOverwrite(entry) ? '!' : ''}[${shape}]${as}`;
-      }
-      return `${number}[${shape}]${as}`;
-    });
-    const outs = node.outputs.map((entry) => {
-      numbers.set(entry, numbers.size);
-      if (entry.refCount === 0) return '_';
-      outputs.push(entry);
-      return '+';
-    });
-    parts.push(`${node.kernel}${JSON.stringify(node.attrs, exact)}(${node.names}:${inputs.join()})${outs.join('')}`);
-  }
-  return { key: parts.join('\n'), nodes, leaves, donatable: leaves.map(mayOverwrite), outputs };
+  return needed.size === pending.length ? pending : pending.filter((node) => needed.has(node));
 }
 
 /** True if nobody needs the value afterwards, nor another value that lies in the same memory. */
@@ -105,18 +121,25 @@ function mayOverwrite({ refCount, device }: Entry): boolean {
   return refCount === 0 && (device === undefined || device.refs === 1);
 }
 
-/** JSON writes null for what is no finite number, and 0 for -0. */
-function exact(_key: string, value: unknown): unknown {
-  if (typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))) return value;
-  return value === 0 ? 'number -0' : `number ${value}`;
+/** Attributes as text: equal only where they are equal, -0 and NaN included. */
+function textOf(value: unknown): string {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : `${value}`;
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'string' ? JSON.stringify(value) : `${value}`;
+  if (Array.isArray(value)) return `[${value.map(textOf)}]`;
+  let text = '';
+  for (const [name, inner] of Object.entries(value)) text += `${name}:${textOf(inner)},`;
+  return `{${text}}`;
 }
 
-/** The inputs as the rule's `infer` sees them. */
-export function namedInputs(inputs: Record<string, TensorInfo | TensorInfo[] | null | undefined>): Inputs {
+type Given = Readonly<Record<string, TensorInfo | TensorInfo[] | null | undefined>>;
+
+/** The inputs as the rule's `infer` sees them: those that were given, by name. */
+export function namedInputs(inputs: Given): Inputs {
   const named: Record<string, TensorInfo> = {};
-  for (const [name, info] of Object.entries(inputs)) {
-    if (info === null || info === undefined) continue;
-    named[name] = info as TensorInfo;
+  for (const name in inputs) {
+    const info = inputs[name];
+    if (info !== null && info !== undefined) named[name] = info as TensorInfo;
   }
   return named;
 }

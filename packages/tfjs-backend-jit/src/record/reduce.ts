@@ -73,6 +73,7 @@ function argument(fn: 'max' | 'min') {
         inputs: [x],
         outputs: [{ shape: out.shape, lane: 'i32' }],
         build: (features) => argReduce(fn, dims, lane, features),
+        detail: { kind: 'extreme', of: fn, dims },
       });
     },
   });

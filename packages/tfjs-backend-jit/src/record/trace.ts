@@ -75,8 +75,8 @@ export function constantsOf(
 ): Map<Entry, Constant> {
   const constants = new Map<Entry, Constant>();
   leaves.forEach((leaf, i) => {
-    const { host, size, dtype } = leaf;
-    if (!donatable[i] || host === undefined || size > MOST_NUMBERS) return;
+    const { values, host, size, dtype } = leaf;
+    if (!donatable[i] || (values === undefined && host === undefined) || size > MOST_NUMBERS) return;
     constants.set(leaf, { dtype, values: Array.from(valuesOf(leaf)) });
   });
   return constants;

@@ -32,12 +32,18 @@ export class CallerThread {
   load(kernels: readonly LoadedModule[], program: LoadedModule): void {
     const { env } = this;
     const k: WebAssembly.ModuleImports = {};
-    kernels.forEach(({ id, module }, i) => {
-      const kernel = this.kernels.get(id) ?? new WebAssembly.Instance(module, { env }).exports.k;
-      this.kernels.set(id, kernel);
-      k[`k${i}`] = kernel;
+    kernels.forEach((kernel, i) => {
+      k[`k${i}`] = this.kernel(kernel);
     });
     this.programs.set(program.id, new WebAssembly.Instance(program.module, { env, k }).exports.run as Program);
+  }
+
+  /** A kernel's function, on this thread. */
+  kernel({ id, module }: LoadedModule): WebAssembly.ExportValue {
+    const { env } = this;
+    const kernel = this.kernels.get(id) ?? new WebAssembly.Instance(module, { env }).exports.k;
+    this.kernels.set(id, kernel);
+    return kernel;
   }
 
   forget(program: number): void {

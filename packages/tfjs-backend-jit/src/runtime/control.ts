@@ -20,5 +20,8 @@ export const BARRIER_GENERATION = 384;
 /** Start times of launches in milliseconds (f64), written by thread 0 where `JIT_DEBUG=time`. */
 export const MARKS = 8192;
 export const MAX_MARKS = 6000;
+/** Where small programs are run step by step (`direct/`), and how much there is. */
+export const DESK = 65536;
+export const DESK_BYTES = 1048576;
 /** The heap begins here. */
-export const RESERVED = 65536;
+export const RESERVED = DESK + DESK_BYTES;

@@ -4,7 +4,7 @@
  */
 import type { Compiled } from '../compile.ts';
 import { debug } from '../debug.ts';
-import type { Features } from '../kernels/kernel.ts';
+import type { Features, Kernel } from '../kernels/kernel.ts';
 import type { DeviceBuffer } from '../record/recording.ts';
 import { ModuleBuilder } from '../wasm/assembler.ts';
 import { CallerThread, isSmall } from './caller.ts';
@@ -13,6 +13,7 @@ import { Heap } from './heap.ts';
 import type { Pool, Run } from './pool.ts';
 import { printTimes } from './print-plan.ts';
 import { counterBytes } from './program.ts';
+import type { LoadedModule } from './worker.ts';
 
 /** Values of TF.js on the host, as compiled code holds them: four bytes an element. */
 export type HostValues = Float32Array | Int32Array | Uint8Array;
@@ -59,7 +60,7 @@ export class Engine {
   readonly features: Features;
   readonly pool: Pool;
   private readonly caller: CallerThread;
-  private readonly modules = new Map<string, { id: number; module: WebAssembly.Module }>();
+  private readonly modules = new Map<string, LoadedModule>();
   private readonly loadedKernels = new Set<number>();
   private readonly queue: Job[] = [];
   private running: Job | undefined;
@@ -83,18 +84,7 @@ export class Engine {
 
   /** Compiles a program's Wasm and hands it to the threads. */
   load(compiled: Compiled): Loaded {
-    const kernels = compiled.kernels.map((kernel) => {
-      let entry = this.modules.get(kernel.key);
-      if (entry === undefined) {
-        const builder = new ModuleBuilder();
-        kernel.emit(builder);
-        const bytes = builder.encode(this.features.shared);
-        debug('wasm', () => `${kernel.name}: ${bytes.length} bytes`);
-        entry = { id: this.modules.size, module: new WebAssembly.Module(bytes) };
-        this.modules.set(kernel.key, entry);
-      }
-      return entry;
-    });
+    const kernels = compiled.kernels.map((kernel) => this.moduleOf(kernel));
     const id = this.programs++;
     const module = new WebAssembly.Module(compiled.wasm);
     const small = this.features.shared === true && isSmall(compiled);
@@ -107,6 +97,25 @@ export class Engine {
     }
     const control = this.heap.alloc(counterBytes(compiled.launches.length) + compiled.slots * 4);
     return { id, compiled, control, small, lastRun: 0 };
+  }
+
+  /** Each kernel is compiled once. */
+  private moduleOf(kernel: Kernel): LoadedModule {
+    let entry = this.modules.get(kernel.key);
+    if (entry === undefined) {
+      const builder = new ModuleBuilder();
+      kernel.emit(builder);
+      const bytes = builder.encode(this.features.shared);
+      debug('wasm', () => `${kernel.name}: ${bytes.length} bytes`);
+      entry = { id: this.modules.size, module: new WebAssembly.Module(bytes) };
+      this.modules.set(kernel.key, entry);
+    }
+    return entry;
+  }
+
+  /** A kernel as a function of the caller's thread: `f(piece, scratch, ...pointers)`. */
+  kernelFunction(kernel: Kernel): (...args: number[]) => void {
+    return this.caller.kernel(this.moduleOf(kernel)) as (...args: number[]) => void;
   }
 
   /** Gives up a program whose runs are all done. */

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
-import { assertClose, Random, type Result, snapshot } from './testing/compare.ts';
+import { assertClose, type Backend, COMPILED, Random, type Result, snapshot } from './testing/compare.ts';
 import { operations, type Source, small, wholeNumbers } from './testing/random-program.ts';
 
 const SHAPES = [
@@ -37,7 +37,7 @@ interface Options {
 }
 
 /** Runs the program of a seed and returns everything that was ever read, in order. */
-async function execute(seed: number, backend: 'cpu' | 'jit', options: Options): Promise<Result[]> {
+async function execute(seed: number, backend: Backend, options: Options): Promise<Result[]> {
   await tf.setBackend(backend);
   const start = tf.memory().numTensors;
   const results: (Result | Promise<Result>)[] = [];
@@ -99,7 +99,7 @@ function reshaped(x: tf.Tensor, shape: readonly number[]): tf.Tensor {
 
 async function check(seed: number, options: Options): Promise<void> {
   const expected = await execute(seed, 'cpu', options);
-  const actual = await execute(seed, 'jit', options);
+  const actual = await execute(seed, COMPILED, options);
   assert.equal(actual.length, expected.length);
   for (const [i, reference] of expected.entries()) assertClose(actual[i], reference, `seed ${seed}, read ${i}`, EXACT);
 }

@@ -11,18 +11,19 @@ let jit: JitBackend;
 
 interface Inside {
   early: unknown;
-  startEarly(node: unknown): void;
-  readonly device: { drop(started: unknown): void };
+  begins(node: unknown): void;
+  readonly values: { readonly device: { drop(started: unknown): void } };
 }
 
 before(async () => {
   await tf.setBackend('jit');
   jit = tf.backend() as JitBackend;
-  const inside = jit as unknown as Inside;
-  const { startEarly, device } = inside;
+  const inside = (jit as unknown as { readonly runner: Inside }).runner;
+  const { begins } = inside;
+  const { device } = inside.values;
   const { drop } = device;
-  inside.startEarly = function (node) {
-    startEarly.call(this, node);
+  inside.begins = function (node) {
+    begins.call(this, node);
     if (this.early !== undefined) counts.early++;
   };
   device.drop = function (started) {

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
-import { floats, ints } from './testing/compare.ts';
+import { COMPILED, floats, ints } from './testing/compare.ts';
 
 const CHILD = join(import.meta.dirname, 'testing', 'child.ts');
 
@@ -65,33 +65,35 @@ test('where memory ends, the error names need, limit and a batch that fits, and 
   assert.ok(Number.isFinite((JSON.parse(second) as { loss: number }).loss), second);
 });
 
-test('training leaks neither tensors nor memory', async () => {
-  await tf.setBackend('jit');
-  const model = tfl.sequential({
-    layers: [
-      tfl.layers.conv2d({ inputShape: [8, 8, 2], filters: 8, kernelSize: 3, activation: 'relu' }),
-      tfl.layers.batchNormalization(),
-      tfl.layers.flatten(),
-      tfl.layers.dense({ units: 4, activation: 'softmax' }),
-    ],
+for (const backend of ['jit', COMPILED]) {
+  test(`training leaks neither tensors nor memory on ${backend}`, async () => {
+    await tf.setBackend(backend);
+    const model = tfl.sequential({
+      layers: [
+        tfl.layers.conv2d({ inputShape: [8, 8, 2], filters: 8, kernelSize: 3, activation: 'relu' }),
+        tfl.layers.batchNormalization(),
+        tfl.layers.flatten(),
+        tfl.layers.dense({ units: 4, activation: 'softmax' }),
+      ],
+    });
+    model.compile({ optimizer: tf.train.adam(0.01), loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
+    const step = async (seed: number) => {
+      const [x, y] = [floats([6, 8, 8, 2], seed), tf.tidy(() => tf.oneHot(ints([6], seed, 0, 4), 4))];
+      await model.trainOnBatch(x, y);
+      tf.dispose([x, y]);
+    };
+    type Memory = tf.MemoryInfo & { readonly wasmBytes: number };
+    for (let i = 0; i < 5; i++) await step(i);
+    const before = tf.memory() as Memory;
+    for (let i = 0; i < 50; i++) await step(i);
+    const after = tf.memory() as Memory;
+    assert.deepEqual(
+      { tensors: after.numTensors, buffers: after.numDataBuffers, bytes: after.numBytes, wasm: after.wasmBytes },
+      { tensors: before.numTensors, buffers: before.numDataBuffers, bytes: before.numBytes, wasm: before.wasmBytes },
+    );
+    if (backend === COMPILED) assert.ok(after.wasmBytes > 0);
   });
-  model.compile({ optimizer: tf.train.adam(0.01), loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
-  const step = async (seed: number) => {
-    const [x, y] = [floats([6, 8, 8, 2], seed), tf.tidy(() => tf.oneHot(ints([6], seed, 0, 4), 4))];
-    await model.trainOnBatch(x, y);
-    tf.dispose([x, y]);
-  };
-  type Memory = tf.MemoryInfo & { readonly wasmBytes: number };
-  for (let i = 0; i < 5; i++) await step(i);
-  const before = tf.memory() as Memory;
-  for (let i = 0; i < 50; i++) await step(i);
-  const after = tf.memory() as Memory;
-  assert.deepEqual(
-    { tensors: after.numTensors, buffers: after.numDataBuffers, bytes: after.numBytes, wasm: after.wasmBytes },
-    { tensors: before.numTensors, buffers: before.numDataBuffers, bytes: before.numBytes, wasm: before.wasmBytes },
-  );
-  assert.ok(after.wasmBytes > 0);
-});
+}
 
 test('what is disposed of is free again, and what is aliased is not', async () => {
   await tf.setBackend('jit');
@@ -171,22 +173,24 @@ test('thousands of tiny programs back to back, read at once, later, or never', a
   x.dispose();
 });
 
-test('more programs than are kept', async () => {
-  await tf.setBackend('jit');
-  const bytes = () => (tf.memory() as unknown as { wasmBytes: number }).wasmBytes;
-  const all = async () => {
-    for (let n = 1; n <= 600; n++) {
-      const x = tf.tidy(() => tf.add(tf.fill([n], n), tf.range(0, n)));
-      const values = n % 2 === 0 ? x.dataSync() : await x.data();
-      assert.deepEqual([values.length, values[0], values[n - 1]], [n, n, 2 * n - 1]);
-      x.dispose();
-    }
-  };
-  await all();
-  const before = bytes();
-  await all();
-  assert.equal(bytes(), before, 'old programs give their memory back');
-});
+for (const backend of ['jit', COMPILED]) {
+  test(`more programs than are kept on ${backend}`, async () => {
+    await tf.setBackend(backend);
+    const bytes = () => (tf.memory() as unknown as { wasmBytes: number }).wasmBytes;
+    const all = async () => {
+      for (let n = 1; n <= 600; n++) {
+        const x = tf.tidy(() => tf.add(tf.fill([n], n), tf.range(0, n)));
+        const values = n % 2 === 0 ? x.dataSync() : await x.data();
+        assert.deepEqual([values.length, values[0], values[n - 1]], [n, n, 2 * n - 1]);
+        x.dispose();
+      }
+    };
+    await all();
+    const before = bytes();
+    await all();
+    assert.equal(bytes(), before, 'old programs give their memory back');
+  });
+}
 
 test('a loop that never yields may be long', async () => {
   await tf.setBackend('jit');

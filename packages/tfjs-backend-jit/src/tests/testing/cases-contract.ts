@@ -170,7 +170,7 @@ const EPSILON = 1e-3;
 
 /** The kernel of a training-mode batch norm; on the cpu backend, which lacks it, what it stands for. */
 export function batchNorm(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor): tf.Tensor[] {
-  if (tf.getBackend() === 'jit') {
+  if (tf.getBackend() !== 'cpu') {
     return tf.engine().runKernel('FusedBatchNormV3', { x, scale, offset }, { epsilon: EPSILON }) as tf.Tensor[];
   }
   const { mean, variance } = tf.moments(x, [...x.shape.keys()].slice(0, -1));
@@ -180,7 +180,7 @@ export function batchNorm(x: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor): tf
 
 function batchNormGradients(dy: tf.Tensor, x: tf.Tensor, scale: tf.Tensor): tf.Tensor[] {
   const offset = tf.zerosLike(scale);
-  if (tf.getBackend() === 'jit') {
+  if (tf.getBackend() !== 'cpu') {
     const [, mean, variance] = batchNorm(x, scale, offset);
     const inputs = { dy, x, scale, mean, variance };
     return tf.engine().runKernel('FusedBatchNormGradV3', inputs, { epsilon: EPSILON }) as tf.Tensor[];

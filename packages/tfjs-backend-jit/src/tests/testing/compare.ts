@@ -7,6 +7,16 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // registers the gradients of tfjs-core's kernels
 import '../../index.ts';
+import { JitBackend } from '../../backend.ts';
+import { rules } from '../../record/rules.ts';
+import { startEngine } from '../../runtime/platform.ts';
+
+/** A backend that compiles every program, small new ones too: `jit` runs those step by step. */
+export const COMPILED = 'jit-compiled';
+for (const config of tf.getKernelsForBackend('jit')) tf.registerKernel({ ...config, backendName: COMPILED });
+tf.registerBackend(COMPILED, async () => new JitBackend(await startEngine(() => {}), rules.Fill, true));
+
+export type Backend = 'cpu' | 'jit' | typeof COMPILED;
 
 export type Tensors = tf.Tensor | readonly tf.Tensor[];
 
@@ -27,7 +37,7 @@ export interface Tolerance {
 }
 
 /** Runs `run` on a backend and reads what it returns, in order. Disposes of everything. */
-export async function evaluate(backend: 'cpu' | 'jit', run: () => Tensors): Promise<Result[]> {
+export async function evaluate(backend: Backend, run: () => Tensors): Promise<Result[]> {
   await tf.setBackend(backend);
   const before = tf.memory().numTensors;
   const tensors = tf.tidy(() => {
@@ -44,14 +54,32 @@ export function snapshot(tensor: tf.Tensor): Result {
   return { shape: tensor.shape, dtype: tensor.dtype, values: tensor.dataSync() as Result['values'] };
 }
 
-/** Compares `run` on jit with `run` on the cpu backend. */
+/** Compares `run`, compiled, with `run` on the cpu backend; on jit, as ordinary code runs, it must have the very same bits. */
 export async function compare(name: string, run: () => Tensors, tolerance: Tolerance = {}): Promise<void> {
   const expected = await evaluate('cpu', run);
+  const compiled = await evaluate(COMPILED, run);
   const actual = await evaluate('jit', run);
-  assert.equal(actual.length, expected.length, `${name}: number of outputs`);
+  assert.equal(compiled.length, expected.length, `${name}: number of outputs`);
   expected.forEach((reference, i) => {
-    assertClose(actual[i], reference, `${name}, output ${i}`, tolerance);
+    assertClose(compiled[i], reference, `${name}, output ${i}`, tolerance);
+    assertSameBits(actual[i], compiled[i], `${name}, output ${i} of jit`);
   });
+}
+
+/** Asserts equal shape, type and bits. All NaN are one. */
+export function assertSameBits(actual: Result, expected: Result, name: string): void {
+  assert.deepEqual([...actual.shape], [...expected.shape], `${name}: shape`);
+  assert.equal(actual.dtype, expected.dtype, `${name}: dtype`);
+  assert.deepEqual(bitsOf(actual), bitsOf(expected), name);
+}
+
+function bitsOf({ values }: Result): Uint32Array | Int32Array | Uint8Array {
+  if (!(values instanceof Float32Array)) return values;
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length).slice();
+  values.forEach((value, i) => {
+    if (Number.isNaN(value)) bits[i] = 0x7fc00000;
+  });
+  return bits;
 }
 
 const ARRAYS: Readonly<Record<string, unknown>> = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
