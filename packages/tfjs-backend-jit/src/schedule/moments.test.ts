@@ -8,7 +8,7 @@ import type { Rule } from '../record/rule.ts';
 import { schedule } from './schedule.ts';
 
 const FEATURES = { relaxed: true, wide: true, shared: true };
-const SHAPE = [2, 8, 8, 16];
+const SHAPE = [2, 16, 16, 16];
 
 function lower(g: Graph, rule: unknown, inputs: Record<string, Value>, attrs: object): readonly Value[] {
   const { infer, lower } = rule as Rule<object>;
@@ -20,8 +20,8 @@ function lower(g: Graph, rule: unknown, inputs: Record<string, Value>, attrs: ob
   return lower(g, inputs, attrs, types);
 }
 
-function convolution(g: Graph, filter: readonly number[] = [3, 3, 16, 16]): Value {
-  const inputs = { x: g.input(SHAPE, 'f32'), filter: g.input(filter, 'f32') };
+function convolution(g: Graph, filter: readonly number[] = [3, 3, 16, 16], shape = SHAPE): Value {
+  const inputs = { x: g.input(shape, 'f32'), filter: g.input(filter, 'f32') };
   const attrs = { strides: [1, 1], pad: 'same', dataFormat: 'NHWC', dilations: [1, 1] };
   return lower(g, contract.Conv2D, inputs, attrs)[0];
 }
@@ -63,6 +63,7 @@ test('they stay a loop where nothing before them can take them', () => {
   const sources: Record<string, (g: Graph) => Value> = {
     'an input': (g) => g.input(SHAPE, 'f32'),
     'an input that a loop changes': (g) => g.apply('square', g.input(SHAPE, 'f32')),
+    'few elements': (g) => convolution(g, [3, 3, 16, 16], [1, 8, 8, 16]),
     'channels that are not whole panels': (g) => convolution(g, [3, 3, 16, 10]),
   };
   for (const [what, source] of Object.entries(sources)) {

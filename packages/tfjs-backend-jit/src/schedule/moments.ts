@@ -3,7 +3,9 @@
  * Only the two sums that `record/normalize.ts` writes are known: of y − y₀ and of its square, y₀ being the first pixel.
  */
 import { storageOf, type Value } from '../graph/graph.ts';
+import { sizeOf } from '../graph/shape.ts';
 import { takesEpilogue } from '../kernels/conv2d.ts';
+import { IN_ORDER } from '../kernels/loop.ts';
 import { buildLoop } from './loops.ts';
 import type { Item, LoopGroup } from './schedule.ts';
 
@@ -39,6 +41,8 @@ function resultOf(item: Item): Value | undefined {
 function momentsOf(item: LoopGroup, roots: ReadonlySet<Value>): (Moments & { readonly of: Value }) | undefined {
   const { shape, stores, reductions, reduced, reads } = item;
   const [read, ...others] = reads;
+  // So few are added in order, as they are where a small program is not compiled.
+  if (sizeOf(shape) <= IN_ORDER) return undefined;
   if (stores.length > 0 || reductions.length !== 2 || others.length > 0 || read?.lane !== 'f32') return undefined;
   const { spec } = buildLoop(shape, [], reductions, reduced, roots);
   const [rows, channels, ...more] = spec.shape;

@@ -108,6 +108,17 @@ const further: Readonly<Record<string, Operation>> = {
     const y = tf.conv2d(x as tf.Tensor4D, filter, 1, 'same');
     return tf.slice(tf.relu(tf.add(tf.mul(y, wild([16], s.random)), wild([16], s.random))), [0, 0, 0, 0], x.shape);
   },
+  normalised: (x, s) => {
+    if (x.rank !== 4) return tf.neg(x);
+    const filter = floats([3, 3, x.shape[3] ?? 1, 16], s.random.int(99)) as tf.Tensor4D;
+    const inputs = {
+      x: tf.conv2d(x as tf.Tensor4D, filter, 1, 'same'),
+      scale: floats([16], 1),
+      offset: floats([16], 2),
+    };
+    const [y] = tf.engine().runKernel('FusedBatchNormV3', inputs, { epsilon: 1e-3 }) as tf.Tensor[];
+    return tf.slice(y, [0, 0, 0, 0], x.shape);
+  },
   depthwise: (x, s) =>
     x.rank === 4
       ? tf.depthwiseConv2d(x as tf.Tensor4D, wild([2, 2, x.shape[3] ?? 1, 1], s.random) as tf.Tensor4D, 1, 'same')
@@ -143,6 +154,7 @@ const SHAPES = [
   [2, 300],
   [2, 4, 4, 3],
   [1, 6, 5, 16],
+  [2, 9, 9, 2],
   [130],
   [2, 2, 3, 2],
 ];
