@@ -18,8 +18,9 @@ import {
   planeBytes,
   traffic,
 } from './winograd-grid.ts';
+import { emitImageTransform, zeroBytes } from './winograd-image.ts';
+import { emitOutputTransform } from './winograd-output.ts';
 import { emitProducts, productFlops } from './winograd-products.ts';
-import { emitImageTransform, emitOutputTransform, zeroBytes } from './winograd-tiles.ts';
 
 export interface ChannelCuts extends Outcome {
   /** Tiles per piece of the image's transform; it also takes one slice of the channels. */

@@ -9,10 +9,11 @@ import { chunkBytes, withMoments } from './moments.ts';
 import { planAhead, touchFrom } from './winograd-ahead.ts';
 import { filterBytes, filterKernel } from './winograd-filter.ts';
 import { align, type Convolution, cut, describeConvolution, type Grid, planeBytes, traffic } from './winograd-grid.ts';
+import { emitImageTransform, zeroBytes } from './winograd-image.ts';
 import { bandsOf, stretchesOf } from './winograd-lanes.ts';
 import { matrices } from './winograd-matrix.ts';
+import { emitOutputBands, partPlanes } from './winograd-output.ts';
 import { emitProducts, productFlops, touchedPerPlane } from './winograd-products.ts';
-import { emitImageTransform, emitOutputBands, partPlanes, zeroBytes } from './winograd-tiles.ts';
 
 export interface TileCuts extends Outcome {
   /** Tiles per piece. */
@@ -55,8 +56,7 @@ function blockKernel(c: Convolution, grid: Grid, { block, epilogue, moments }: T
   const vBytes = align(rows * grid.n * vPlane);
   const mBytes = align(rows * grid.n * mPlane);
   const partBytes = align(partPlanes(grid, bands) * mPlane);
-  const strips = { inChannels, outChannels, features };
-  const ahead = planAhead(c, grid, block, touchedPerPlane(strips, block));
+  const ahead = planAhead(c, grid, block, touchedPerPlane({ inChannels, outChannels, features }, block));
   const extras = epilogue?.inputs ?? [];
   const name = `winograd tiles ${describeConvolution(c, grid)}${describeOutcome({ epilogue, moments })}`;
   return {

@@ -8,8 +8,10 @@ import { type Features, input, type Kernel, output, type Recipe, type Step, temp
 import { sliceOf } from './winograd-by-channels.ts';
 import { emitFilterGradient } from './winograd-filter.ts';
 import { type Convolution, cut, describeConvolution, type Grid, PANEL, planeBytes, traffic } from './winograd-grid.ts';
-import { emitReduction, productFlops } from './winograd-products.ts';
-import { emitGradientTransform, emitImageTransform, zeroBytes } from './winograd-tiles.ts';
+import { emitImageTransform, zeroBytes } from './winograd-image.ts';
+import { emitGradientTransform } from './winograd-output.ts';
+import { productFlops } from './winograd-products.ts';
+import { emitReduction } from './winograd-reduction.ts';
 
 export interface RoundCuts {
   /** Tiles per round. */

@@ -7,10 +7,12 @@ import { type Features, input, type Kernel, output, type Recipe, temp } from './
 import { planAhead, touchFrom } from './winograd-ahead.ts';
 import { emitFilterGradient } from './winograd-filter.ts';
 import { align, type Convolution, cut, describeConvolution, type Grid, planeBytes, traffic } from './winograd-grid.ts';
+import { emitImageTransform, zeroBytes } from './winograd-image.ts';
 import { bandsOf, groupBytes, stretchesOf } from './winograd-lanes.ts';
 import { matrices } from './winograd-matrix.ts';
-import { emitReduction, productFlops, stripsPerPlane } from './winograd-products.ts';
-import { emitGradientTransform, emitImageTransform, zeroBytes } from './winograd-tiles.ts';
+import { emitGradientTransform } from './winograd-output.ts';
+import { productFlops } from './winograd-products.ts';
+import { emitReduction, stripsPerPlane } from './winograd-reduction.ts';
 
 /** `range` tiles per piece, transformed and reduced `block` at a time. */
 export interface TileCuts {
