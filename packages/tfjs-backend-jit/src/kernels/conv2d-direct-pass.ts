@@ -44,7 +44,7 @@ export interface FilterView {
 const BLOCK_DEPTH = 256;
 /**
  * Pieces of a launch: enough for 8 threads to end together, few enough that claiming them costs nothing, and that a window
- * which several pieces read is not copied too often (with 32, the strided layers were a tenth slower at batch 1).
+ * which several pieces read is not copied too often (with 32, one thread took a tenth longer for the strided layers at batch 1).
  */
 const MAX_PIECES = 64;
 const MIN_PIECES = 16;
