@@ -6,6 +6,7 @@ import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { type BackendValues, type DataType, type KernelFunc, Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { DataId } from '@tensorflow/tfjs-core/dist/tensor_info.js';
 import { Device } from './device.ts';
+import { sizeOf } from './graph/shape.ts';
 import { type DeviceBuffer, type Entry, newEntry } from './record/recording.ts';
 import { type CompiledType, isCompiled } from './record/rule.ts';
 import type { Engine, HostValues } from './runtime/engine.ts';
@@ -128,11 +129,7 @@ export class Values {
   private adopt(info: TensorInfo): Entry {
     const { shape, dtype } = info;
     const host = info instanceof Tensor ? this.cpu.write(this.cpu.readSync(info.dataId), shape, dtype) : info.dataId;
-    return newEntry(
-      dtype,
-      shape.reduce((size, d) => size * d, 1),
-      { host },
-    );
+    return newEntry(dtype, sizeOf(shape), { host });
   }
 
   private download(device: DeviceBuffer, { size, dtype }: Entry): HostValues {

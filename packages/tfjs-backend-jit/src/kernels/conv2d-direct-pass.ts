@@ -15,7 +15,7 @@ import {
   planGrid,
 } from './conv2d-direct-grid.ts';
 import { emitFillWindow, PANEL, planWindow, type Window } from './conv2d-direct-window.ts';
-import { describeOutcome, type Epilogue, emitEpilogueRow, epilogueInputs, inputsAt } from './epilogue.ts';
+import { describeOutcome, type Epilogue, emitEpilogueRow, inputsAt, outcomeArgs, outcomePointers } from './epilogue.ts';
 import { emitGemm, type GemmSpec, Layout, share, sliceBytes, smaller, Tiles } from './gemm.ts';
 import { type Copies, emitCopies } from './gemm-copy.ts';
 import { type PackJob, type PackSource, packedBytes, packKernel } from './gemm-pack.ts';
@@ -104,12 +104,12 @@ export function convolve(conv: Convolution, features: Features): Recipe {
     return pass;
   });
   const kernel = passKernel(conv, passes, `${width} ${features.relaxed} ${inline}`, features);
-  const { moments = false } = conv;
+  const { epilogue, moments = false } = conv;
   const finished = (recipe: Recipe) =>
     moments ? withMoments(recipe, conv.name, passes[0].chunks, target.channels) : recipe;
-  const extra = epilogueInputs(conv);
+  const results = (partials: number) => [output(0), ...outcomeArgs({ epilogue, moments }, temp(partials))];
   if (inline || packedAt === 0) {
-    const args = [input(0), input(1), output(0), ...extra, ...(moments ? [temp(0)] : [])];
+    const args = [input(0), input(1), ...results(0)];
     return finished({ temps: [], steps: [{ kernel, args }] });
   }
   const jobs = passes
@@ -120,7 +120,7 @@ export function convolve(conv: Convolution, features: Features): Recipe {
     args: [input(1), temp(0)],
     keep: conv.steady ?? false,
   };
-  const args = [input(0), temp(0), output(0), ...extra, ...(moments ? [temp(1)] : [])];
+  const args = [input(0), temp(0), ...results(1)];
   return finished({ temps: [packedAt], steps: [pack, { kernel, args }] });
 }
 
@@ -152,7 +152,7 @@ function planPhases(window: Window, { axisY: y, axisX: x }: Grid, filter: Filter
 
 function passKernel(conv: Convolution, passes: readonly Pass[], variant: string, features: Features): Kernel {
   const { source, target, epilogue, moments = false } = conv;
-  const extras = (epilogue?.inputs.length ?? 0) + (moments ? 1 : 0);
+  const extras = outcomePointers({ epilogue, moments });
   const layouts = passes.map((pass) => planPlaces(pass, target));
   const pieces = passes.map((pass) => pass.chunks * pass.groups);
   const depths = passes.map((pass) => depthOf(pass.spec.phases));
@@ -240,7 +240,7 @@ function emitPass(
   const finish = epilogue ? emitEpilogueRow(m, epilogue, spec.relaxed) : -1;
   const startMoments = moments ? emitMomentStart(m, target.channels) : -1;
   const addMoments = moments ? emitMomentRow(m, target.channels, features) : -1;
-  const extras = (epilogue?.inputs.length ?? 0) + (moments ? 1 : 0);
+  const extras = outcomePointers({ epilogue, moments });
   return m.func(
     null,
     Array.from({ length: 5 + extras }, () => 'i32' as const),

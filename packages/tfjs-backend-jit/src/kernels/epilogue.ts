@@ -27,17 +27,21 @@ export interface Outcome {
   readonly moments: boolean;
 }
 
-/** The recipe's inputs that an epilogue reads: those after image and filter. */
-export const epilogueInputs = ({ epilogue }: { readonly epilogue?: Epilogue | undefined }): Ref[] =>
-  (epilogue?.inputs ?? []).map((_, i) => input(2 + i));
+/** How many pointers a kernel takes for an outcome, after its own: the epilogue's inputs, then where moments gather. */
+export const outcomePointers = ({ epilogue, moments }: Omit<Outcome, 'steady'>): number =>
+  (epilogue?.inputs.length ?? 0) + (moments ? 1 : 0);
 
-/** For the names of kernels: ` + madd,relu`. */
-export const describeEpilogue = (e: Epilogue | undefined): string =>
-  e === undefined ? '' : ` + ${e.body.flatMap((node) => (node.kind === 'apply' ? [node.fn] : [])).join()}`;
+/** These pointers as arguments: the recipe's inputs after image and filter, and the temporary of the moments. */
+export const outcomeArgs = ({ epilogue, moments }: Omit<Outcome, 'steady'>, partials: Ref): Ref[] => [
+  ...(epilogue?.inputs ?? []).map((_, i) => input(2 + i)),
+  ...(moments ? [partials] : []),
+];
 
-/** The same, and ` + moments`. */
-export const describeOutcome = ({ epilogue, moments }: Omit<Outcome, 'steady'>): string =>
-  `${describeEpilogue(epilogue)}${moments ? ' + moments' : ''}`;
+/** For the names of kernels: ` + madd,relu + moments`. */
+export const describeOutcome = ({ epilogue, moments }: Omit<Outcome, 'steady'>): string => {
+  const functions = epilogue?.body.flatMap((node) => (node.kind === 'apply' ? [node.fn] : [])) ?? [];
+  return `${epilogue ? ` + ${functions}` : ''}${moments ? ' + moments' : ''}`;
+};
 
 /** The stored value for four elements. `load(i)` reads them, or their channels, from further input `i`. */
 export function evaluate(e: Epilogue, scope: Scope, result: Expr, load: (input: number) => Expr): Expr {

@@ -4,7 +4,7 @@
  * the transformed filter, 4 times (F(4×4)) or 1.8 times the filter, never goes to memory.
  */
 import { call, i32 } from '../wasm/assembler.ts';
-import { describeOutcome, epilogueInputs, type Outcome } from './epilogue.ts';
+import { describeOutcome, type Outcome, outcomeArgs, outcomePointers } from './epilogue.ts';
 import { type Features, input, type Kernel, output, type Recipe, type Step, temp } from './kernel.ts';
 import { chunkBytes, withMoments } from './moments.ts';
 import { emitFilterPanel, filterBytes, filterKernel, filterScratch } from './winograd-filter.ts';
@@ -44,7 +44,7 @@ export function convolveByChannels(
   const { steady, moments } = cuts;
   const temps = [imageBytes(c, grid), ...(steady ? [filterBytes(c, grid)] : [])];
   const filter = steady ? temp(1) : input(1);
-  const results = [output(0), ...epilogueInputs(cuts), ...(moments ? [temp(temps.length)] : [])];
+  const results = [output(0), ...outcomeArgs(cuts, temp(temps.length))];
   const steps = [image, { kernel: slices, args: [temp(0), filter, ...results] }];
   if (steady) steps.unshift({ kernel: filterKernel(c, grid, rotated, features), args: [input(1), filter], keep: true });
   const recipe = { temps, steps };
@@ -95,7 +95,7 @@ function imageKernel(c: Convolution, grid: Grid, tiles: number, features: Featur
 function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boolean, features: Features): Kernel {
   const { inChannels } = c;
   const { panels, block, steady, epilogue, moments } = cuts;
-  const extras = epilogue?.inputs ?? [];
+  const extras = outcomePointers(cuts);
   const outChannels = panels * PANEL;
   const { count: blocks, last } = cut(grid.tiles, block);
   const uBytes = steady ? 0 : align(grid.planes * planeBytes(inChannels, outChannels));
@@ -104,7 +104,7 @@ function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boo
   return {
     name,
     key: `${name} ${JSON.stringify([c, cuts, rotated, features])}`,
-    buffers: 3 + extras.length + (moments ? 1 : 0),
+    buffers: 3 + extras,
     pieces: c.outChannels / outChannels,
     scratch: uBytes + mBytes + (steady ? 0 : filterScratch(rotated)),
     flops: productFlops(c, grid),
@@ -115,7 +115,6 @@ function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boo
         : emitFilterPanel(m, c, grid, planeBytes(inChannels, outChannels), rotated, features);
       const uChannels = steady ? c.outChannels : outChannels;
       const shape = {
-        grid,
         inChannels,
         outChannels,
         uChannels,
@@ -127,7 +126,7 @@ function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boo
       const products = emitProducts(m, shape, [blocks > 1 ? block : last, last]);
       const tiles = { convolution: c, grid, planeTiles: block, planeChannels: outChannels, features };
       const result = emitOutputTransform(m, { ...tiles, channels: outChannels, epilogue, moments });
-      const types = Array.from({ length: 5 + extras.length + (moments ? 1 : 0) }, () => 'i32' as const);
+      const types = Array.from({ length: 5 + extras }, () => 'i32' as const);
       m.func('k', types, [], (f) => {
         const [piece, base, v, filter, y, ...inputs] = f.params;
         const [u, out, scratch, panel, first, count, isLast] = f.locals('i32', 7);
@@ -151,7 +150,7 @@ function sliceKernel(c: Convolution, grid: Grid, cuts: ChannelCuts, rotated: boo
           const none = i32.const(0);
           f.drop(call(products, rows, u, out, isLast, i32.const(grid.planes), none, none, none));
           f.push(call(result, out, first, count, y, ...inputs));
-          if (moments) f.inc(inputs[extras.length], chunkBytes(c.outChannels));
+          if (moments) f.inc(inputs[extras - 1], chunkBytes(c.outChannels));
         });
       });
     },

@@ -3,14 +3,14 @@
  * filter is small beside the images of a batch.
  */
 import { call, i32, type Local } from '../wasm/assembler.ts';
-import { describeOutcome, epilogueInputs, type Outcome } from './epilogue.ts';
+import { describeOutcome, type Outcome, outcomeArgs, outcomePointers } from './epilogue.ts';
 import { type Features, input, type Kernel, output, type Recipe, temp } from './kernel.ts';
 import { chunkBytes, withMoments } from './moments.ts';
 import { planAhead, touchFrom } from './winograd-ahead.ts';
 import { filterBytes, filterKernel } from './winograd-filter.ts';
 import { align, type Convolution, cut, describeConvolution, type Grid, planeBytes, traffic } from './winograd-grid.ts';
 import { emitImageTransform, zeroBytes } from './winograd-image.ts';
-import { bandsOf, stretchesOf } from './winograd-lanes.ts';
+import { bandsOf, mostPlanes, stretchesOf } from './winograd-lanes.ts';
 import { matrices } from './winograd-matrix.ts';
 import { emitOutputBands, partPlanes } from './winograd-output.ts';
 import { emitProducts, productFlops, touchedPerPlane } from './winograd-products.ts';
@@ -29,7 +29,7 @@ export function convolveByTiles(
   features: Features,
 ): Recipe {
   const { moments, steady } = cuts;
-  const results = [output(0), ...epilogueInputs(cuts), ...(moments ? [temp(1)] : [])];
+  const results = [output(0), ...outcomeArgs(cuts, temp(1))];
   const recipe = {
     temps: [filterBytes(c, grid)],
     steps: [
@@ -49,20 +49,20 @@ function blockKernel(c: Convolution, grid: Grid, { block, epilogue, moments }: T
   const { inChannels, outChannels } = c;
   const { count: pieces, last } = cut(grid.tiles, block);
   const bands = bandsOf(matrices(grid.m).image);
-  const rows = Math.max(...bands.map((band) => band.rows.length));
+  const planes = mostPlanes(bands, grid.n);
   const vPlane = planeBytes(block, inChannels);
   const mPlane = planeBytes(block, outChannels);
   const uPlane = planeBytes(inChannels, outChannels);
-  const vBytes = align(rows * grid.n * vPlane);
-  const mBytes = align(rows * grid.n * mPlane);
+  const vBytes = align(planes * vPlane);
+  const mBytes = align(planes * mPlane);
   const partBytes = align(partPlanes(grid, bands) * mPlane);
   const ahead = planAhead(c, grid, block, touchedPerPlane({ inChannels, outChannels, features }, block));
-  const extras = epilogue?.inputs ?? [];
+  const extras = outcomePointers({ epilogue, moments });
   const name = `winograd tiles ${describeConvolution(c, grid)}${describeOutcome({ epilogue, moments })}`;
   return {
     name,
     key: `${name} ${JSON.stringify([c, block, epilogue, moments, features])}`,
-    buffers: 3 + extras.length + (moments ? 1 : 0),
+    buffers: 3 + extras,
     pieces,
     scratch: vBytes + mBytes + partBytes + zeroBytes(c, grid),
     flops: productFlops(c, grid),
@@ -73,7 +73,6 @@ function blockKernel(c: Convolution, grid: Grid, { block, epilogue, moments }: T
         emitImageTransform(m, { ...tiles, planeChannels: inChannels, channels: inChannels }, band),
       );
       const shape = {
-        grid,
         inChannels,
         outChannels,
         uChannels: outChannels,
@@ -85,10 +84,10 @@ function blockKernel(c: Convolution, grid: Grid, { block, epilogue, moments }: T
       const products = emitProducts(m, shape, [pieces > 1 ? block : last, last]);
       const output = { ...tiles, planeChannels: outChannels, channels: outChannels, epilogue, moments };
       const results = emitOutputBands(m, output, bands);
-      const types = Array.from({ length: 5 + extras.length + (moments ? 1 : 0) }, () => 'i32' as const);
+      const types = Array.from({ length: 5 + extras }, () => 'i32' as const);
       m.func('k', types, [], (f) => {
         const [piece, v, x, u, y, ...inputs] = f.params;
-        if (moments) f.inc(inputs[extras.length], i32.mul(piece, i32.const(chunkBytes(outChannels))));
+        if (moments) f.inc(inputs[extras - 1], i32.mul(piece, i32.const(chunkBytes(outChannels))));
         const [first, count, isLast, out, parts, zeros] = f.locals('i32', 6);
         f.set(first, i32.mul(piece, i32.const(block)));
         f.set(isLast, i32.eq(piece, i32.const(pieces - 1)));
@@ -107,13 +106,10 @@ function blockKernel(c: Convolution, grid: Grid, { block, epilogue, moments }: T
         }
         bands.forEach((band, b) => {
           f.push(call(images[b], x, first, count, v, zeros));
-          let done = 0;
-          for (const stretch of stretchesOf(band)) {
-            const at = (base: Local, row: number, plane: number) => i32.add(base, i32.const(row * grid.n * plane));
-            const operands = [at(v, done, vPlane), at(u, stretch[0], uPlane), at(out, done, mPlane)];
-            const count = i32.const(stretch.length * grid.n);
-            f.set(touched, call(products, ...operands, isLast, count, touched, limit, gap));
-            done += stretch.length;
+          for (const { first, place, planes } of stretchesOf(band, grid.n)) {
+            const at = (base: Local, bytes: number) => i32.add(base, i32.const(bytes));
+            const operands = [at(v, place * vPlane), at(u, first * uPlane), at(out, place * mPlane)];
+            f.set(touched, call(products, ...operands, isLast, i32.const(planes), touched, limit, gap));
           }
           if (band.kind === 'pair') f.push(call(results[b], out, parts));
           else f.push(call(results[b], out, first, count, y, parts, ...inputs));

@@ -8,7 +8,7 @@ import { planAhead, touchFrom } from './winograd-ahead.ts';
 import { emitFilterGradient } from './winograd-filter.ts';
 import { align, type Convolution, cut, describeConvolution, type Grid, planeBytes, traffic } from './winograd-grid.ts';
 import { emitImageTransform, zeroBytes } from './winograd-image.ts';
-import { bandsOf, groupBytes, stretchesOf } from './winograd-lanes.ts';
+import { bandsOf, groupBytes, mostPlanes, stretchesOf } from './winograd-lanes.ts';
 import { matrices } from './winograd-matrix.ts';
 import { emitGradientTransform } from './winograd-output.ts';
 import { productFlops } from './winograd-products.ts';
@@ -40,14 +40,17 @@ const filterSize = (c: Convolution): number => 9 * c.inChannels * c.outChannels 
 function rangeKernel(c: Convolution, grid: Grid, { range, block }: TileCuts, features: Features): Kernel {
   const { inChannels, outChannels } = c;
   const bands = bandsOf(matrices(grid.m).image);
-  const rows = Math.max(...bands.map((band) => band.rows.length));
-  const vBytes = align(rows * grid.n * planeBytes(block, inChannels));
-  const dBytes = align(rows * grid.n * planeBytes(block, outChannels));
+  const planes = mostPlanes(bands, grid.n);
+  const vPlane = planeBytes(block, inChannels);
+  const dPlane = planeBytes(block, outChannels);
+  const duPlane = planeBytes(inChannels, outChannels);
+  const vBytes = align(planes * vPlane);
+  const dBytes = align(planes * dPlane);
   const channels = { inChannels, outChannels, planeIn: inChannels, planeOut: outChannels };
-  const shape = { grid, planeTiles: block, ...channels, stretch: block, features };
+  const shape = { planeTiles: block, ...channels, stretch: block, features };
   const strips = grid.planes * stripsPerPlane(shape);
   const ahead = planAhead(c, grid, block, strips * LINE);
-  const duBytes = align(grid.planes * planeBytes(inChannels, outChannels));
+  const duBytes = align(grid.planes * duPlane);
   const { count: pieces } = cut(grid.tiles, range);
   const name = `winograd filter gradient ${describeConvolution(c, grid)}`;
   return {
@@ -89,15 +92,11 @@ function rangeKernel(c: Convolution, grid: Grid, { range, block }: TileCuts, fea
           for (const { band, image, gradient } of parts) {
             f.push(call(image, x, tile, count, v, zeros));
             f.push(call(gradient, d, tile, count, dy));
-            let done = 0;
-            for (const stretch of stretchesOf(band)) {
-              const at = (base: Local, row: number, plane: number) => i32.add(base, i32.const(row * grid.n * plane));
-              const left = at(v, done, planeBytes(block, inChannels));
-              const right = at(d, done, planeBytes(block, outChannels));
-              const out = at(du, stretch[0], planeBytes(inChannels, outChannels));
-              const planes = i32.const(stretch.length * grid.n);
-              f.set(next, call(reduce, left, right, out, count, i32.eq(tile, from), planes, next, gap));
-              done += stretch.length;
+            for (const { first, place, planes } of stretchesOf(band, grid.n)) {
+              const at = (base: Local, bytes: number) => i32.add(base, i32.const(bytes));
+              const operands = [at(v, place * vPlane), at(d, place * dPlane), at(du, first * duPlane)];
+              const isFirst = i32.eq(tile, from);
+              f.set(next, call(reduce, ...operands, count, isFirst, i32.const(planes), next, gap));
             }
           }
         });

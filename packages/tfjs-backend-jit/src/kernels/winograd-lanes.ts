@@ -214,9 +214,22 @@ export function bandsOf(matrix: Factored): Band[] {
   return [...pairs, { kind: 'single', rows: singles.map(({ row }) => row), cut }];
 }
 
-/** A band's rows as neighbours: each list is one stretch of planes. */
-export const stretchesOf = ({ kind, rows }: Band): readonly (readonly number[])[] =>
-  kind === 'pair' ? [rows] : rows.map((row) => [row]);
+/** Neighbouring planes of a band: `planes` of them, from `first` of all planes and from `place` of the band's own. */
+export interface Stretch {
+  readonly first: number;
+  readonly place: number;
+  readonly planes: number;
+}
+
+/** The planes of a band, `n` for each row: those of a pair are neighbours. */
+export const stretchesOf = ({ kind, rows }: Band, n: number): readonly Stretch[] =>
+  kind === 'pair'
+    ? [{ first: rows[0] * n, place: 0, planes: rows.length * n }]
+    : rows.map((row, i) => ({ first: row * n, place: i * n, planes: n }));
+
+/** The most planes that a band has. */
+export const mostPlanes = (bands: readonly Band[], n: number): number =>
+  n * Math.max(...bands.map(({ rows }) => rows.length));
 
 /** Which values `apply` reads. */
 export const valuesOf = (matrix: Factored): ReadonlySet<number> =>

@@ -3,7 +3,7 @@
  * by an epilogue and summed for a batch norm on its way; and the output's gradient → D = A dy Aᵀ.
  */
 import { call, i32, type Local, type ModuleBuilder, v128 } from '../wasm/assembler.ts';
-import { type Epilogue, evaluate, inputsAt } from './epilogue.ts';
+import { evaluate, inputsAt } from './epilogue.ts';
 import { emitMomentStart, momentRow } from './moments.ts';
 import { type Grid, planeBytes } from './winograd-grid.ts';
 import {
@@ -25,17 +25,16 @@ import { dispatch, eachGroup, pixelOffset, runsOf, type TileSpec, walk } from '.
  * The inputs are the epilogue's, at the channel of `y`, as is the chunk of moments, if they are taken.
  */
 export function emitOutputTransform(m: ModuleBuilder, spec: TileSpec): number {
-  const { grid, features, epilogue } = spec;
+  const { grid, features } = spec;
   const { tile } = matrices(grid.m);
   const plane = planeBytes(spec.planeTiles, spec.planeChannels);
-  return emitOutputWalk(m, spec, (pixel, height, width, moments) =>
+  return emitOutputWalk(m, spec, (height, width, moments) =>
     m.func(null, ['i32', 'i32', ...inputTypes(spec), ...chunkTypes(moments)], [], (f) => {
-      const [products, y, ...others] = f.params;
-      const inputs = others.slice(0, inputTypes(spec).length);
+      const [products, ...results] = f.params;
       const e = new LaneEmitter(f, features);
       e.prepare(tile);
-      eachGroup(f, spec, e, [products], [y, ...others], () => {
-        const sums = moments ? new MomentSums(e, spec, others[inputs.length], height * width) : undefined;
+      eachGroup(f, spec, e, [products], results, () => {
+        const outputs = new Outputs(e, spec, results, moments);
         transform2d(
           grid.n,
           (values) => applyTransposed(e, tile, values),
@@ -44,17 +43,56 @@ export function emitOutputTransform(m: ModuleBuilder, spec: TileSpec): number {
           (i, values) => {
             if (i >= height) return;
             values.slice(0, width).forEach((value, j) => {
-              const offset = (i * spec.convolution.outWidth + j) * pixel;
-              const finished = finish(e, epilogue, value, inputs, offset);
-              e.store(y, offset, finished);
-              sums?.add(finished);
+              outputs.write(i, j, value);
             });
           },
         );
-        sums?.store();
+        outputs.end(height * width);
       });
     }),
   );
+}
+
+/** Bytes from a tile's first output to another one. */
+const outputOffset = ({ convolution: c }: TileSpec, row: number, column: number): number =>
+  (row * c.outWidth + column) * c.outChannels * 4;
+
+/** Where the outputs of one group of channels of a tile go: through the epilogue to y, and into a chunk's moments. */
+class Outputs {
+  private readonly e: LaneEmitter;
+  private readonly spec: TileSpec;
+  private readonly y: Local;
+  private readonly inputs: readonly Local[];
+  private readonly sums: MomentSums | undefined;
+
+  /** @param results y, the epilogue's inputs, and the chunk, if moments are taken */
+  constructor(e: LaneEmitter, spec: TileSpec, results: readonly Local[], moments: boolean) {
+    this.e = e;
+    this.spec = spec;
+    [this.y, ...this.inputs] = results;
+    this.sums = moments ? new MomentSums(e, spec, results[results.length - 1]) : undefined;
+  }
+
+  write(row: number, column: number, value: Lanes): void {
+    const { e, spec, inputs } = this;
+    const { epilogue } = spec;
+    const offset = outputOffset(spec, row, column);
+    const finished =
+      epilogue === undefined
+        ? value
+        : e.compute((h) =>
+            evaluate(epilogue, e.scope, value?.[h] ?? v128.const_f32x4(0), (i) =>
+              v128.load(inputs[i], (epilogue.inputs[i] === 'element' ? offset : 0) + 16 * h),
+            ),
+          );
+    e.store(this.y, offset, finished);
+    this.sums?.add(finished);
+  }
+
+  /** All `pixels` outputs were written. */
+  end(pixels: number): void {
+    this.sums?.store(pixels);
+  }
 }
 
 /** The moments of one group of channels, from a chunk's numbers and back to them. */
@@ -62,16 +100,14 @@ class MomentSums {
   private readonly e: LaneEmitter;
   private readonly chunk: Local;
   private readonly row: number;
-  private readonly pixels: number;
   private readonly shift: Lanes;
   private sum: Lanes;
   private squares: Lanes;
 
-  constructor(e: LaneEmitter, spec: TileSpec, chunk: Local, pixels: number) {
+  constructor(e: LaneEmitter, spec: TileSpec, chunk: Local) {
     this.e = e;
     this.chunk = chunk;
     this.row = momentRow(spec.convolution.outChannels);
-    this.pixels = pixels;
     this.shift = e.load(chunk, 0);
     this.sum = e.load(chunk, this.row);
     this.squares = e.load(chunk, 2 * this.row);
@@ -84,28 +120,12 @@ class MomentSums {
     this.squares = e.addSquare(apart, this.squares);
   }
 
-  store(): void {
+  store(pixels: number): void {
     const { e, chunk, row } = this;
     e.store(chunk, row, this.sum);
     e.store(chunk, 2 * row, this.squares);
-    e.store(chunk, 3 * row, e.addConstant(e.load(chunk, 3 * row), this.pixels));
+    e.store(chunk, 3 * row, e.addConstant(e.load(chunk, 3 * row), pixels));
   }
-}
-
-/** The value that is stored `offset` bytes from the tile's first output. */
-function finish(
-  e: LaneEmitter,
-  epilogue: Epilogue | undefined,
-  value: Lanes,
-  inputs: readonly Local[],
-  offset: number,
-): Lanes {
-  if (epilogue === undefined) return value;
-  return e.compute((h) =>
-    evaluate(epilogue, e.scope, value?.[h] ?? v128.const_f32x4(0), (i) =>
-      v128.load(inputs[i], (epilogue.inputs[i] === 'element' ? offset : 0) + 16 * h),
-    ),
-  );
 }
 
 /**
@@ -125,6 +145,14 @@ export function emitOutputBands(m: ModuleBuilder, spec: TileSpec, bands: readonl
 /** Planes of parts that the pairs leave behind. */
 export const partPlanes = (grid: Grid, bands: readonly Band[]): number => 2 * grid.m * (bands.length - 1);
 
+/** The values along a row of the output, of row `row` of products. */
+function alongRow(e: LaneEmitter, spec: TileSpec, products: Local, row: number): Lanes[] {
+  const { grid, planeTiles, planeChannels } = spec;
+  const plane = planeBytes(planeTiles, planeChannels);
+  const values = Array.from({ length: grid.n }, (_, j) => e.load(products, (row * grid.n + j) * plane));
+  return applyTransposed(e, matrices(grid.m).tile, values);
+}
+
 function emitPairBand(m: ModuleBuilder, spec: TileSpec, part: number): number {
   const { grid, features, planeTiles, planeChannels } = spec;
   const { tile } = matrices(grid.m);
@@ -137,13 +165,7 @@ function emitPairBand(m: ModuleBuilder, spec: TileSpec, part: number): number {
     e.prepare(tile);
     f.set(left, i32.const((planeTiles * planeChannels * 4) / step));
     f.loop((top) => {
-      const [first, second] = [0, 1].map((row) =>
-        applyTransposed(
-          e,
-          tile,
-          Array.from({ length: grid.n }, (_, j) => e.load(products, (row * grid.n + j) * plane)),
-        ),
-      );
+      const [first, second] = [0, 1].map((row) => alongRow(e, spec, products, row));
       first.forEach((value, j) => {
         e.store(parts, (part + j) * plane, e.add(value, second[j]));
         e.store(parts, (part + grid.m + j) * plane, e.sub(value, second[j]));
@@ -158,41 +180,31 @@ function emitPairBand(m: ModuleBuilder, spec: TileSpec, part: number): number {
 }
 
 function emitLastBand(m: ModuleBuilder, spec: TileSpec, band: Band, parts: number): number {
-  const { grid, features, epilogue } = spec;
+  const { grid, features } = spec;
   const { tile } = matrices(grid.m);
   const plane = planeBytes(spec.planeTiles, spec.planeChannels);
   // M and the parts move alike.
   return emitOutputWalk(
     m,
     spec,
-    (pixel, height, width, moments) =>
+    (height, width, moments) =>
       m.func(null, ['i32', 'i32', 'i32', ...inputTypes(spec), ...chunkTypes(moments)], [], (f) => {
-        const [products, from, y, ...rest] = f.params;
-        const inputs = rest.slice(0, inputTypes(spec).length);
+        const [products, from, ...results] = f.params;
         const e = new LaneEmitter(f, features);
         e.prepare(tile);
-        eachGroup(f, spec, e, [products, from], [y, ...rest], () => {
-          const sums = moments ? new MomentSums(e, spec, rest[inputs.length], height * width) : undefined;
-          const own = band.rows.map((_, row) =>
-            applyTransposed(
-              e,
-              tile,
-              Array.from({ length: grid.n }, (_, j) => e.load(products, (row * grid.n + j) * plane)),
-            ),
-          );
+        eachGroup(f, spec, e, [products, from], results, () => {
+          const outputs = new Outputs(e, spec, results, moments);
+          const own = band.rows.map((_, row) => alongRow(e, spec, products, row));
           for (let j = 0; j < width; j++) {
             const others = Array.from({ length: parts / grid.m }, (_, k) => e.load(from, (k * grid.m + j) * plane));
             const operands = [own[0][j], ...others, own[1][j]];
             combine(e, tile, operands)
               .slice(0, height)
               .forEach((value, i) => {
-                const offset = (i * spec.convolution.outWidth + j) * pixel;
-                const finished = finish(e, epilogue, value, inputs, offset);
-                e.store(y, offset, finished);
-                sums?.add(finished);
+                outputs.write(i, j, value);
               });
           }
-          sums?.store();
+          outputs.end(height * width);
         });
       }),
     true,
@@ -209,7 +221,7 @@ export function emitGradientTransform(m: ModuleBuilder, spec: TileSpec, band?: B
   const down = band?.cut(tile) ?? tile;
   const read = valuesOf(down);
   const plane = planeBytes(spec.planeTiles, spec.planeChannels);
-  return emitOutputWalk(m, spec, (pixel, height, width) =>
+  return emitOutputWalk(m, spec, (height, width) =>
     m.func(null, ['i32', 'i32'], [], (f) => {
       const [d, dy] = f.params;
       const e = new LaneEmitter(f, features);
@@ -219,8 +231,7 @@ export function emitGradientTransform(m: ModuleBuilder, spec: TileSpec, band?: B
           grid.m,
           (values) => apply(e, down, values),
           (values) => apply(e, tile, values),
-          (i, j) =>
-            read.has(i) && i < height && j < width ? e.load(dy, (i * spec.convolution.outWidth + j) * pixel) : null,
+          (i, j) => (read.has(i) && i < height && j < width ? e.load(dy, outputOffset(spec, i, j)) : null),
           (i, values) => {
             values.forEach((value, j) => {
               e.store(d, (i * grid.n + j) * plane, value);
@@ -232,11 +243,11 @@ export function emitGradientTransform(m: ModuleBuilder, spec: TileSpec, band?: B
   );
 }
 
-/** Emits a walk over tiles of the output; `emitTile(pixel, height, width)` makes the function of tiles of one size. */
+/** Emits a walk over tiles of the output; `emitTile(height, width)` makes the function of tiles of one size. */
 function emitOutputWalk(
   m: ModuleBuilder,
   spec: TileSpec,
-  emitTile: (pixel: number, height: number, width: number, moments: boolean) => number,
+  emitTile: (height: number, width: number, moments: boolean) => number,
   hasParts = false,
 ): number {
   const { moments = false } = spec;
@@ -244,9 +255,9 @@ function emitOutputWalk(
   const pixel = c.outChannels * 4;
   const heights = runsOf(grid.rows, (tile) => [Math.min(grid.m, c.outHeight - tile * grid.m)]);
   const widths = runsOf(grid.columns, (tile) => [Math.min(grid.m, c.outWidth - tile * grid.m)]);
-  const variants = heights.map((h) => widths.map((w) => emitTile(pixel, h.value[0], w.value[0], moments)));
+  const variants = heights.map((h) => widths.map((w) => emitTile(h.value[0], w.value[0], moments)));
   // A chunk of moments is summed around its first output.
-  const firstOutput = moments ? emitTile(pixel, 1, 1, false) : -1;
+  const firstOutput = moments ? emitTile(1, 1, false) : -1;
   const clear = moments ? emitMomentStart(m, c.outChannels) : -1;
   const partTypes = hasParts ? ['i32' as const] : [];
   const types = ['i32', 'i32', 'i32', 'i32', ...partTypes, ...inputTypes(spec), ...chunkTypes(moments)] as const;

@@ -10,7 +10,6 @@ export const productFlops = (c: Convolution, grid: Grid): number =>
 
 /** The shape of M = V·U in all planes; the three matrices lie in panels. */
 export interface Products {
-  readonly grid: Grid;
   readonly inChannels: number;
   readonly outChannels: number;
   /** Channels per plane of U: as many, or more of which these are a part. */

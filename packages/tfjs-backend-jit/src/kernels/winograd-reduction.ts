@@ -3,12 +3,11 @@
  */
 import { call, i32, type ModuleBuilder } from '../wasm/assembler.ts';
 import type { Features } from './kernel.ts';
-import { type Grid, PANEL, planeBytes } from './winograd-grid.ts';
+import { PANEL, planeBytes } from './winograd-grid.ts';
 import { halves, RegisterTile, ROW } from './winograd-register-tile.ts';
 
 /** The shape of dU = Vᵀ·D in all planes: a block of channels of both, tiles as rows. */
 export interface Reduction {
-  readonly grid: Grid;
   /** Rows between panels of V and D. */
   readonly planeTiles: number;
   /** Channels per plane of V and D. */
