@@ -69,7 +69,7 @@ function progressText(done: number, total: number, width: number, style: Style):
 }
 
 /** Each finding with what to do, the worst first; then the count. */
-export function verdictLines(diagnosis: Diagnosis, style: Style): string[] {
+function verdictLines(diagnosis: Diagnosis, style: Style): string[] {
   const colour = { problem: style.red, warning: style.yellow, note: style.dim };
   const lines = diagnosis.findings.flatMap(({ severity, title, advice, cases, entries = [] }) => {
     const examples = [

@@ -74,7 +74,7 @@ const openClassifier: OpenClassifier = async (path) => {
  * @throws UsageError for two models of one name, or a name that no address can hold
  * @throws CommandError for a run that is not there
  */
-export async function modelSources(positionals: readonly string[]): Promise<ModelSource[]> {
+async function modelSources(positionals: readonly string[]): Promise<ModelSource[]> {
   const sources: ModelSource[] = [];
   for (const typed of positionals) {
     const [, given, rest] = /^([^=/\\]+)=(.+)$/.exec(typed) ?? [];

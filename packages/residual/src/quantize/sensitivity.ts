@@ -101,7 +101,7 @@ export async function mend(
 }
 
 /** The same scales with more layers in floats. */
-export function withFloat(graph: InferenceGraph, quantization: Quantization, names: readonly string[]): Quantization {
+function withFloat(graph: InferenceGraph, quantization: Quantization, names: readonly string[]): Quantization {
   const float = new Set([...quantization.float, ...names]);
   const kept = <T>(of: Readonly<Record<string, T>>) =>
     Object.fromEntries(Object.entries(of).filter(([name]) => !float.has(name)));

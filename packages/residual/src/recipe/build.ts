@@ -58,7 +58,7 @@ export async function modelOf({ model, training }: Recipe, { imageShape, classes
 }
 
 /** How long the run is. */
-export function clockOf({ training }: Recipe, splits: Splits): Clock {
+function clockOf({ training }: Recipe, splits: Splits): Clock {
   const batch = Math.min(training.batch, splits.train.size);
   return { epochs: training.epochs, stepsPerEpoch: batchesPerEpoch(splits.train.size, batch, true) };
 }

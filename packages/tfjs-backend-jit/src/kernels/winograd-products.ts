@@ -102,7 +102,7 @@ function linesPerStep({ features }: Products, total: number): number {
 }
 
 /** Cuts rows into strips of 6, and as few of 5 and 4 as possible; register tiles of fewer rows are slower. */
-export function splitRows(total: number): { rows: number; count: number }[] {
+function splitRows(total: number): { rows: number; count: number }[] {
   if (total < 4) return [{ rows: total, count: 1 }];
   let sixes = Math.floor(total / 6);
   const rest: number[] = [];

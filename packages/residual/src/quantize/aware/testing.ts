@@ -7,7 +7,7 @@ import { batchNormalization } from '../../models/batch-normalization.ts';
 import { networkOf } from '../../models/network.ts';
 
 /** Norms before, behind and alone; a depthwise filter with a multiplier; a gate, a join, pools, padding, a sum. */
-export function manyKinds(): tfl.LayersModel {
+function manyKinds(): tfl.LayersModel {
   const input = tfl.input({ shape: [9, 8, 3] });
   const conv = (filters: number, options: object = {}) =>
     tfl.layers.conv2d({ filters, kernelSize: 3, padding: 'same', ...options });

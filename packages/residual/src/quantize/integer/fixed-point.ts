@@ -34,7 +34,7 @@ export function highProduct(a: number, b: number): number {
 }
 
 /** value / 2^bits, halves away from 0 (gemmlowp's RoundingDivideByPOT). */
-export function dividedByPowerOf2(value: number, bits: number): number {
+function dividedByPowerOf2(value: number, bits: number): number {
   return roundAway(value / 2 ** bits);
 }
 
@@ -78,7 +78,7 @@ const POWERS = [
 ] as const;
 
 /** e^a for a ≤ 0 with `integerBits` (at most 5) before the point; 31 bits behind the point in the result. */
-export function expOfNegative(a: number, integerBits: number): number {
+function expOfNegative(a: number, integerBits: number): number {
   if (a === 0) return 2 ** 31 - 1;
   const fraction = 31 - integerBits;
   const quarter = 2 ** (fraction - 2);
@@ -92,7 +92,7 @@ export function expOfNegative(a: number, integerBits: number): number {
 }
 
 /** 1 / (1 + a) for 0 ≤ a < 1, 31 bits behind the point: three of Newton's steps. */
-export function reciprocalOfOnePlus(a: number): number {
+function reciprocalOfOnePlus(a: number): number {
   const half = Math.floor((a + 2 ** 31) / 2);
   let x = 1515870810 + highProduct(half, -1010580540);
   for (let step = 0; step < 3; step++) {

@@ -10,7 +10,7 @@ import { packParameters, wordsOf } from './packing.ts';
 import { type Constants, rulesOf, runKernel, type Step, stepOf } from './steps.ts';
 
 /** Whether the backend that is set computes with 8-bit integers. Of TF.js's backends, `jit` does. */
-export function hasIntegerKernels(): boolean {
+function hasIntegerKernels(): boolean {
   return tf.getKernel('Int8Conv2D', tf.getBackend()) !== undefined;
 }
 

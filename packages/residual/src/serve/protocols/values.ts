@@ -7,7 +7,7 @@ import { badRequest } from '../errors.ts';
 import type { SentPicture } from '../picture.ts';
 
 /** The names of inputs, in all protocols: pictures as files or pixels 0–255, or numbers that are normalised already. */
-export const inputNames = ['image', 'normalised'] as const;
+const inputNames = ['image', 'normalised'] as const;
 export type InputName = (typeof inputNames)[number];
 
 /** @throws ServeError 400 for another name */
